@@ -1,0 +1,64 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_ARGUMENT: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_TASK_ID: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_TASK_FUNC: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_PAYLOAD: _ClassVar[ErrorReason]
+    ERROR_REASON_PAYLOAD_TOO_LARGE: _ClassVar[ErrorReason]
+    ERROR_REASON_CURSOR_INVALID: _ClassVar[ErrorReason]
+    ERROR_REASON_TASK_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_QUEUE_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_SCHEDULE_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_ALREADY_EXISTS: _ClassVar[ErrorReason]
+    ERROR_REASON_TASK_ALREADY_STARTED: _ClassVar[ErrorReason]
+    ERROR_REASON_TASK_COMPLETED: _ClassVar[ErrorReason]
+    ERROR_REASON_TASK_CANCELLED: _ClassVar[ErrorReason]
+    ERROR_REASON_TASK_TIMEOUT: _ClassVar[ErrorReason]
+    ERROR_REASON_HANDLER_FAILED: _ClassVar[ErrorReason]
+    ERROR_REASON_WORKER_LOST: _ClassVar[ErrorReason]
+    ERROR_REASON_LEASE_LOST: _ClassVar[ErrorReason]
+    ERROR_REASON_QUEUE_FULL: _ClassVar[ErrorReason]
+    ERROR_REASON_RATE_LIMITED: _ClassVar[ErrorReason]
+    ERROR_REASON_TOO_MANY_STREAMS: _ClassVar[ErrorReason]
+    ERROR_REASON_SLOW_READER: _ClassVar[ErrorReason]
+    ERROR_REASON_CLOSING: _ClassVar[ErrorReason]
+    ERROR_REASON_STORE_UNAVAILABLE: _ClassVar[ErrorReason]
+    ERROR_REASON_UNAUTHENTICATED: _ClassVar[ErrorReason]
+    ERROR_REASON_PERMISSION_DENIED: _ClassVar[ErrorReason]
+    ERROR_REASON_UNSUPPORTED: _ClassVar[ErrorReason]
+    ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+ERROR_REASON_UNSPECIFIED: ErrorReason
+ERROR_REASON_INVALID_ARGUMENT: ErrorReason
+ERROR_REASON_INVALID_TASK_ID: ErrorReason
+ERROR_REASON_INVALID_TASK_FUNC: ErrorReason
+ERROR_REASON_INVALID_PAYLOAD: ErrorReason
+ERROR_REASON_PAYLOAD_TOO_LARGE: ErrorReason
+ERROR_REASON_CURSOR_INVALID: ErrorReason
+ERROR_REASON_TASK_NOT_FOUND: ErrorReason
+ERROR_REASON_QUEUE_NOT_FOUND: ErrorReason
+ERROR_REASON_SCHEDULE_NOT_FOUND: ErrorReason
+ERROR_REASON_ALREADY_EXISTS: ErrorReason
+ERROR_REASON_TASK_ALREADY_STARTED: ErrorReason
+ERROR_REASON_TASK_COMPLETED: ErrorReason
+ERROR_REASON_TASK_CANCELLED: ErrorReason
+ERROR_REASON_TASK_TIMEOUT: ErrorReason
+ERROR_REASON_HANDLER_FAILED: ErrorReason
+ERROR_REASON_WORKER_LOST: ErrorReason
+ERROR_REASON_LEASE_LOST: ErrorReason
+ERROR_REASON_QUEUE_FULL: ErrorReason
+ERROR_REASON_RATE_LIMITED: ErrorReason
+ERROR_REASON_TOO_MANY_STREAMS: ErrorReason
+ERROR_REASON_SLOW_READER: ErrorReason
+ERROR_REASON_CLOSING: ErrorReason
+ERROR_REASON_STORE_UNAVAILABLE: ErrorReason
+ERROR_REASON_UNAUTHENTICATED: ErrorReason
+ERROR_REASON_PERMISSION_DENIED: ErrorReason
+ERROR_REASON_UNSUPPORTED: ErrorReason
+ERROR_REASON_INTERNAL: ErrorReason

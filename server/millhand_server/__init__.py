@@ -1,0 +1,1 @@
+"""The Millhand server: task manager, stores, and the gRPC edge over them."""
