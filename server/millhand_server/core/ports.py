@@ -1,0 +1,289 @@
+"""The ports: what the engine needs from the world, each a small Protocol named by its role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from millhand_server.core.execution import Frame, Grant, Isolation, StopCause
+from millhand_server.core.query import Page, Seen, TaskFilter
+from millhand_server.core.status import TaskStatus
+from millhand_server.core.task import AttemptKey, Lane, NewTask, Owner, Task
+from millhand_server.core.transition import Transition
+
+
+class Inserted(msgspec.Struct, frozen=True, gc=False):
+    """The task is in the store; `created` is False when it was there before, with the same content."""
+
+    task: Task
+    created: bool
+
+
+class Conflict(msgspec.Struct, frozen=True, gc=False):
+    """The id (`field` is `id`) or the idempotency key is taken by the task `task_id`."""
+
+    field: str
+    task_id: str
+
+
+class Full(msgspec.Struct, frozen=True, gc=False):
+    """`limit` tasks wait already."""
+
+    limit: int
+
+
+class Withheld(msgspec.Struct, frozen=True, gc=False):
+    """Nothing was wrong with this one, but another of its atomic batch was refused."""
+
+
+InsertResult = Inserted | Conflict | Full | Withheld
+
+
+class Want(msgspec.Struct, frozen=True, gc=False):
+    """Lanes whose tasks share free places, and how many places there are."""
+
+    lanes: tuple[Lane, ...]
+    limit: int
+
+
+class LaneHead(msgspec.Struct, frozen=True, gc=False):
+    """The state of a lane: its most urgent due task (None: none is due), and when the next one becomes due.
+
+    `next_due_us` is None when nothing of the lane waits for its time.
+    """
+
+    lane: Lane
+    head_id: str | None
+    next_due_us: int | None
+
+
+class Claimed(msgspec.Struct, frozen=True, gc=False):
+    """Claimed tasks, most urgent first, and what is left of each wanted lane."""
+
+    tasks: tuple[Task, ...]
+    lanes: tuple[LaneHead, ...]
+
+
+class Applied(msgspec.Struct, frozen=True, gc=False):
+    """The row after a transition; `changed` is False when the guard did not hold and nothing happened.
+
+    `task` is None when there is no such row.
+    """
+
+    task: Task | None
+    changed: bool
+
+
+class CancelMark(msgspec.Struct, frozen=True, gc=False):
+    """What a request to cancel found. `task` is the row after it, None when there is no such task.
+
+    `dequeued`: it waited and is CANCELLED now. Otherwise a live attempt is to be signalled, or the task was
+    final before (then `already_final`).
+    """
+
+    task: Task | None
+    dequeued: bool = False
+    already_final: bool = False
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """A page of tasks; `more` tells whether others follow."""
+
+    tasks: tuple[Task, ...]
+    more: bool
+
+
+class Overdue(msgspec.Struct, frozen=True, gc=False):
+    """Waiting, unclaimed tasks whose `start_by_us` has passed, and when the next one's will."""
+
+    tasks: tuple[Task, ...]
+    next_us: int | None
+
+
+class LogPage(msgspec.Struct, frozen=True, gc=False):
+    """A part of the log of results.
+
+    `tasks` are the final tasks that matched, in log order; all positions up to `position` were looked at.
+    `first` and `last` are the oldest and newest positions retained; `first` is `last + 1` in an empty log.
+    """
+
+    tasks: tuple[Task, ...]
+    position: int
+    first: int
+    last: int
+
+
+class Retention(msgspec.Struct, frozen=True, gc=False):
+    """How long results are kept. 0 means no limit of that kind."""
+
+    age_us: int = 24 * 3600 * 1_000_000
+    failed_age_us: int = 7 * 24 * 3600 * 1_000_000
+    count: int = 1_000_000
+    bytes: int = 256 * 1024 * 1024
+
+
+class Pruned(msgspec.Struct, frozen=True, gc=False):
+    """What one step of pruning removed, and whether there is more to do now."""
+
+    results: int
+    tasks: int
+    more: bool
+
+
+class TaskStore(Protocol):
+    """Keeps tasks and the log of their results.
+
+    Verbs are atomic each, take batches, and answer in the order asked. A verb ends in one of three ways: it
+    returns (done), it raises `StoreUnavailable` (not done, nothing changed), or it raises
+    `StoreOutcomeUnknown` (done or not: only reading back tells). Times are the store's own clock's. Called
+    from one event loop; safe for concurrent calls on it.
+    """
+
+    #: What `GetServerInfo` says of it: `memory`, `sqlite`, `postgresql`.
+    name: str
+    #: Whether acknowledged tasks outlive the process.
+    durable: bool
+
+    async def open(self) -> str:
+        """Makes the store ready and returns the epoch of its log (16 hexadecimal digits)."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of everything. A second call does nothing."""
+        ...
+
+    async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
+        """Adds tasks. Known ids and keys are looked up before fullness.
+
+        With `atomic`, one refusal leaves all out: every result is then a refusal or `Withheld`. A duplicate
+        inside the batch finds the earlier one. `max_waiting` 0 means no limit.
+        """
+        ...
+
+    async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
+        """Gives the most urgent due tasks of the wanted lanes to `owner`: at most `limit` in all.
+
+        Claiming raises `attempt` by one and leaves the status; starting is a transition.
+        """
+        ...
+
+    async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
+        """Applies each transition whose guard holds. A task that becomes final enters the log."""
+        ...
+
+    async def cancel(self, ids: Sequence[str], reason: str) -> list[CancelMark]:
+        """Stores a request to cancel; a task that waits unclaimed becomes CANCELLED at once.
+
+        The first request's reason and time stand.
+        """
+        ...
+
+    async def get(self, ids: Sequence[str]) -> list[Task | None]:
+        """Reads rows by id."""
+        ...
+
+    async def find(self, wanted: TaskFilter, page: Page, seen: Seen) -> Found:
+        """Reads a page of the tasks that match."""
+        ...
+
+    async def count(self, wanted: TaskFilter, seen: Seen, *, limit: int) -> dict[TaskStatus, int]:
+        """Counts matching tasks by shown status, and stops when `limit` (0: none) were counted."""
+        ...
+
+    async def ahead_of(self, task: Task) -> int:
+        """Counts the due, unclaimed tasks of the task's queue that would start before it."""
+        ...
+
+    async def lanes(self) -> list[LaneHead]:
+        """Reads every lane that has a waiting, unclaimed task."""
+        ...
+
+    async def overdue(self, limit: int) -> Overdue:
+        """Reads waiting, unclaimed tasks that must not wait longer."""
+        ...
+
+    async def read_log(self, after: int, wanted: TaskFilter, *, limit: int, max_bytes: int) -> LogPage:
+        """Reads results after a position, oldest first.
+
+        At most `limit` results, and about `max_bytes` of output (one larger result goes alone); the page may
+        also end early after many that do not match, so that no call takes long. With `after` before what is
+        retained the page begins with the oldest retained.
+        """
+        ...
+
+    async def prune(self, retention: Retention) -> Pruned:
+        """Removes what is past its retention, oldest first, in a small step."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs attempts. All calls come from the engine's loop; frames are handed to `sink` on that loop.
+
+    After `submit` each grant brings Returned alone, or Started, any number of Progressed and Heartbeat, and
+    Finished once the code has ended, however long that takes.
+    """
+
+    #: Which handlers it runs.
+    isolation: Isolation
+
+    def start(self, sink: Callable[[Sequence[Frame]], None], *, workers: int) -> None:
+        """Begins to run grants on this many workers."""
+        ...
+
+    def submit(self, grants: Sequence[Grant]) -> None:
+        """Takes grants, to be started in this order as workers are free. Never blocks."""
+        ...
+
+    def signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
+        """Tells attempts to stop. One that has not begun is given back; unknown keys are ignored."""
+        ...
+
+    def recall(self, keys: Sequence[AttemptKey]) -> None:
+        """Asks for grants back; each that has not begun brings Returned, the others go on."""
+        ...
+
+    def announce_shutdown(self) -> None:
+        """Lets running handlers know that the server is about to stop; they may go on."""
+        ...
+
+    def resize(self, workers: int) -> None:
+        """Changes the number of workers; fewer takes effect as attempts end. 0 starts nothing new."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends idle workers. Code that still runs is left behind and cannot keep the process alive."""
+        ...
+
+
+class Clock(Protocol):
+    """Tells the time, and calls back."""
+
+    def now_us(self) -> int:
+        """The wall clock: microseconds since the Unix epoch. It may jump."""
+        ...
+
+    def monotonic_us(self) -> int:
+        """Microseconds since some instant; never jumps. For durations."""
+        ...
+
+    def call_later(self, delay_us: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Calls back on the loop after a delay; returns a function that cancels it."""
+        ...
+
+
+class PayloadCodec(Protocol):
+    """Turns encoded payloads into what handlers take, and back. Called in workers: safe from any thread."""
+
+    def decode(self, payload: bytes) -> object:
+        """Returns None for empty bytes."""
+        ...
+
+    def encode(self, value: object) -> bytes:
+        """Returns empty bytes for None.
+
+        Raises:
+            InvalidPayload: no encoding for it (its type, NaN, too deep, too large, an integer past 2^53).
+        """
+        ...

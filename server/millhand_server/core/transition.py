@@ -1,0 +1,273 @@
+"""Every change of a task, as a named function that returns a frozen transition.
+
+A store applies a transition only if its guard still holds. `apply_to` is what applying means; the SQL
+stores say the same in SQL, and one contract suite compares them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from millhand_server.core.status import FINAL, WAITING, TaskStatus
+from millhand_server.core.task import (
+    KEPT_ATTEMPTS,
+    Attempt,
+    AttemptKey,
+    Progress,
+    Task,
+    TaskError,
+)
+
+#: Canonical gRPC code numbers of a task's own errors.
+CANCELLED_CODE = 1
+DEADLINE_EXCEEDED_CODE = 4
+INTERNAL_CODE = 13
+
+
+class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One guarded change.
+
+    The guard: with `key`, the row is held by that epoch in that attempt; without, the row waits and no
+    node holds it. `status` None leaves the status as it is. `due_in_us` counts from the store's own clock,
+    so that nodes whose clocks differ agree. A fact that is None or empty leaves the row's as it is.
+    """
+
+    task_id: str
+    key: AttemptKey | None = None
+    status: TaskStatus | None = None
+    release: bool = False
+    at_us: int | None = None
+    due_in_us: int | None = None
+    uses_retry: bool = False
+    returns_attempt: bool = False
+    expedites: bool = False
+    worker: str = ""
+    attempt: Attempt | None = None
+    error: TaskError | None = None
+    output: bytes = b""
+    progress: Progress | None = None
+    last_heartbeat: bytes = b""
+    heartbeat_us: int | None = None
+
+
+class Reported(msgspec.Struct, frozen=True, gc=False):
+    """What an attempt told before it ended."""
+
+    progress: Progress | None = None
+    last_heartbeat: bytes = b""
+    heartbeat_us: int | None = None
+
+
+NOTHING_REPORTED = Reported()
+
+
+def started(key: AttemptKey, *, at_us: int, worker: str) -> Transition:
+    """The handler's code began to run."""
+    return Transition(task_id=key.task_id, key=key, status=TaskStatus.RUNNING, at_us=at_us, worker=worker)
+
+
+def completed(key: AttemptKey, attempt: Attempt, output: bytes, told: Reported) -> Transition:
+    """The handler returned. It stands even when a cancellation was asked for meanwhile."""
+    return _ended(key, TaskStatus.COMPLETED, attempt, told, output=output)
+
+
+def failed(key: AttemptKey, attempt: Attempt, told: Reported) -> Transition:
+    """The last attempt that the task had ended in an error."""
+    return _ended(key, TaskStatus.FAILED, attempt, told)
+
+
+def cancelled(key: AttemptKey, attempt: Attempt, told: Reported) -> Transition:
+    """The handler stopped because it was told to."""
+    return _ended(key, TaskStatus.CANCELLED, attempt, told)
+
+
+def timed_out(key: AttemptKey, attempt: Attempt, told: Reported) -> Transition:
+    """The deadline passed, or the last attempt took longer than it may."""
+    return _ended(key, TaskStatus.CONTEXT_DEADLINE_REACHED, attempt, told)
+
+
+def retrying(
+    key: AttemptKey, attempt: Attempt, told: Reported, *, delay_us: int, uses_retry: bool
+) -> Transition:
+    """The attempt ended in an error, and another one follows after the delay."""
+    return _ended(key, TaskStatus.RETRYING, attempt, told, due_in_us=delay_us, uses_retry=uses_retry)
+
+
+def interrupted(key: AttemptKey, attempt: Attempt, told: Reported) -> Transition:
+    """The server stopped the attempt to shut down: it runs again, and no retry is used."""
+    return _ended(key, TaskStatus.QUEUED, attempt, told, due_in_us=0)
+
+
+def returned(key: AttemptKey) -> Transition:
+    """A claim was given back before the code began; the attempt never was."""
+    return Transition(task_id=key.task_id, key=key, release=True, returns_attempt=True)
+
+
+def dropped(key: AttemptKey, error: TaskError) -> Transition:
+    """A claimed task was cancelled before its code began."""
+    return Transition(
+        task_id=key.task_id,
+        key=key,
+        status=TaskStatus.CANCELLED,
+        release=True,
+        returns_attempt=True,
+        error=error,
+    )
+
+
+def overdue(task_id: str, error: TaskError) -> Transition:
+    """The task waited past its start timeout or its deadline."""
+    return Transition(task_id=task_id, status=TaskStatus.CONTEXT_DEADLINE_REACHED, error=error)
+
+
+def overdue_claimed(key: AttemptKey, error: TaskError) -> Transition:
+    """As `overdue`, for a task that was claimed ahead and whose code had not begun."""
+    return Transition(
+        task_id=key.task_id,
+        key=key,
+        status=TaskStatus.CONTEXT_DEADLINE_REACHED,
+        release=True,
+        returns_attempt=True,
+        error=error,
+    )
+
+
+def expedited(task_id: str) -> Transition:
+    """A caller waits for the task: it is due now, ahead of all others of its lane."""
+    return Transition(task_id=task_id, due_in_us=0, expedites=True)
+
+
+def holds(transition: Transition, row: Task) -> bool:
+    """Tells whether the transition's guard holds for the row."""
+    key = transition.key
+    if key is None:
+        return row.owner is None and row.status in WAITING
+    return row.owner is not None and row.owner.epoch == key.epoch and row.attempt == key.attempt
+
+
+def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
+    """Returns the row after the transition, whose guard must hold.
+
+    An error, retry or interruption of a task whose cancellation was asked for becomes CANCELLED here, in
+    the one place where both facts are known.
+    """
+    t = _cancelled_instead(transition, row)
+    status = row.status if t.status is None else t.status
+    final = status in FINAL
+    due_us = row.due_us if t.due_in_us is None else now_us + t.due_in_us
+    return msgspec.structs.replace(
+        row,
+        status=TaskStatus.QUEUED if t.expedites else status,
+        owner=None if t.release else row.owner,
+        attempt=row.attempt - 1 if t.returns_attempt else row.attempt,
+        retries_used=row.retries_used + t.uses_retry,
+        due_us=due_us,
+        start_by_us=_start_by(row, due_us) if t.due_in_us is not None else row.start_by_us,
+        expedited=row.expedited or t.expedites,
+        start_us=t.at_us if t.status is TaskStatus.RUNNING else row.start_us,
+        complete_us=now_us if final else None,
+        worker=t.worker or row.worker,
+        error=t.error if final else row.error,
+        output=t.output,
+        progress=t.progress or row.progress,
+        last_heartbeat=t.last_heartbeat or row.last_heartbeat,
+        heartbeat_us=t.heartbeat_us or row.heartbeat_us,
+        attempts=_with_attempt(row.attempts, t.attempt),
+        revision=row.revision + 1,
+    )
+
+
+def cancel_requested(row: Task, reason: str, *, now_us: int) -> Task:
+    """Returns the row, which must not be final, after a request to cancel it.
+
+    It is CANCELLED at once when no node holds it, and marked otherwise. The first request stands.
+    """
+    cancel_us = row.cancel_us or now_us
+    cancel_reason = row.cancel_reason if row.cancel_us else reason
+    marked = msgspec.structs.replace(
+        row, cancel_us=cancel_us, cancel_reason=cancel_reason, revision=row.revision + 1
+    )
+    if row.owner is not None:
+        return marked
+    return msgspec.structs.replace(
+        marked,
+        status=TaskStatus.CANCELLED,
+        complete_us=now_us,
+        error=cancelled_error(cancel_reason),
+    )
+
+
+def start_by(spec_deadline_us: int | None, start_timeout_us: int | None, due_us: int) -> int | None:
+    """Returns when a task that is due at `due_us` has waited too long, or None if it may wait for ever."""
+    limits = [] if spec_deadline_us is None else [spec_deadline_us]
+    if start_timeout_us:
+        limits.append(due_us + start_timeout_us)
+    return min(limits, default=None)
+
+
+def cancelled_error(reason: str) -> TaskError:
+    """Returns the error of a cancelled task."""
+    metadata = {"cause": reason} if reason else {}
+    return TaskError(CANCELLED_CODE, "TASK_CANCELLED", reason or "the task was cancelled", metadata=metadata)
+
+
+def timeout_error(kind: str, message: str) -> TaskError:
+    """Returns the error of a limit in time that was passed; `kind` is attempt, start or deadline."""
+    return TaskError(DEADLINE_EXCEEDED_CODE, "TASK_TIMEOUT", message, metadata={"timeout": kind})
+
+
+def _ended(
+    key: AttemptKey,
+    status: TaskStatus,
+    attempt: Attempt,
+    told: Reported,
+    *,
+    output: bytes = b"",
+    due_in_us: int | None = None,
+    uses_retry: bool = False,
+) -> Transition:
+    return Transition(
+        task_id=key.task_id,
+        key=key,
+        status=status,
+        release=True,
+        attempt=attempt,
+        error=attempt.error,
+        output=output,
+        due_in_us=due_in_us,
+        uses_retry=uses_retry,
+        progress=told.progress,
+        last_heartbeat=told.last_heartbeat,
+        heartbeat_us=told.heartbeat_us,
+    )
+
+
+#: What a requested cancellation turns into CANCELLED. A handler that returned stays COMPLETED.
+_YIELDS_TO_CANCEL = frozenset(
+    {
+        TaskStatus.FAILED,
+        TaskStatus.RETRYING,
+        TaskStatus.QUEUED,
+        TaskStatus.CONTEXT_DEADLINE_REACHED,
+    }
+)
+
+
+def _cancelled_instead(t: Transition, row: Task) -> Transition:
+    if row.cancel_us is None or t.status not in _YIELDS_TO_CANCEL:
+        return t
+    return msgspec.structs.replace(
+        t,
+        status=TaskStatus.CANCELLED,
+        error=cancelled_error(row.cancel_reason),
+        due_in_us=None,
+        uses_retry=False,
+    )
+
+
+def _start_by(row: Task, due_us: int) -> int | None:
+    return start_by(row.spec.deadline_us, row.start_timeout_us, due_us)
+
+
+def _with_attempt(attempts: tuple[Attempt, ...], ended: Attempt | None) -> tuple[Attempt, ...]:
+    return attempts if ended is None else (*attempts[-(KEPT_ATTEMPTS - 1) :], ended)
