@@ -125,8 +125,6 @@ class TaskContext:
                 "wait_cancelled() would block the event loop; in an async handler cancellation arrives as "
                 "CancelledError at the next await, so await asyncio.sleep() instead."
             )
-        if self._stop_reason is not None:
-            return True
         return self._stop_event().wait(None if limit is None else min(limit, threading.TIMEOUT_MAX))
 
     def raise_if_cancelled(self) -> None:
