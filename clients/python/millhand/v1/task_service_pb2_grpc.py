@@ -26,7 +26,13 @@ if _version_not_supported:
 
 
 class TaskServiceStub(object):
-    """Missing associated documentation comment in .proto file."""
+    """Tasks from registration to result. Delivery is at least once: an attempt whose node dies is run
+    again, and a late outcome of the older attempt is refused.
+
+    Results are read from one log. A cursor names a place in it; every call that takes or gives one
+    means the same log, whatever its filter. Resuming after a cursor gives each later result once.
+    What the log no longer holds is announced as a Gap and never skipped silently.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -132,118 +138,233 @@ class TaskServiceStub(object):
 
 
 class TaskServiceServicer(object):
-    """Missing associated documentation comment in .proto file."""
+    """Tasks from registration to result. Delivery is at least once: an attempt whose node dies is run
+    again, and a late outcome of the older attempt is refused.
+
+    Results are read from one log. A cursor names a place in it; every call that takes or gives one
+    means the same log, whatever its filter. Resuming after a cursor gives each later result once.
+    What the log no longer holds is announced as a Gap and never skipped silently.
+    """
 
     def RegisterTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Stores one task; when this returns, the task is durable as far as the store is.
+
+        Idempotent by `task.id` and by `task.idempotency_key`: the same content under a known id or key
+        answers with the task as it is now and `created` false, whatever its status and even when the
+        queue is full. With neither, a repeated call registers a second task.
+
+        Errors: INVALID_TASK_ID, INVALID_TASK_FUNC, INVALID_PAYLOAD, PAYLOAD_TOO_LARGE, ALREADY_EXISTS
+        (known with other content), QUEUE_FULL (with RetryInfo).
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RegisterTasks(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Stores up to `Limits.max_batch_tasks` tasks in one transaction, answering in request order.
+
+        Each item is idempotent as in RegisterTask. A task that appears twice in the batch with the
+        same content is registered once and answered twice. In mode ATOMIC one bad item fails the call
+        and nothing is stored, the error naming `tasks[i]`; in mode PER_ITEM each bad item has its own
+        error and the others are stored.
+
+        Errors: those of RegisterTask, and INVALID_ARGUMENT for an empty or an oversize batch.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExecuteTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Runs one task and waits for its Result. A failed or a cancelled task is a Result too: the call
+        is then OK.
+
+        By `id` it brings a task that is SCHEDULED, QUEUED, RATE_LIMITED or RETRYING to the front:
+        ahead of the order, of `run_at` and of a retry's delay, never past a paused queue, a limit or
+        the number of running tasks. Several callers that come before the start all wait for the one
+        run.
+        By `task` it registers and waits; if that id or key is known with the same content it joins the
+        existing task, or answers at once with its retained Result.
+
+        The task's id is sent as initial metadata `millhand-task-id` as soon as it is known, and the
+        server answers 100 ms before the call's own deadline, so that the caller always learns it.
+        Cancelling the call does not cancel the task. Repeating it is safe with an id or a key.
+
+        Errors: TASK_TIMEOUT (the wait is over; metadata task_id), TASK_NOT_FOUND, TASK_ALREADY_STARTED
+        (by id, it is RUNNING), TASK_COMPLETED or TASK_CANCELLED (by id, it is final), and by `task`
+        those of RegisterTask.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Asks a task to stop and says what came of it. The request is stored before the answer: no new
+        attempt of the task starts after it, on any node.
+
+        A task that waits (SCHEDULED, QUEUED, RATE_LIMITED, RETRYING) is CANCELLED at once. A RUNNING
+        one is signalled, and becomes CANCELLED when its code stops with an error or would be retried;
+        if the code returns normally, it stays COMPLETED. Repeating the call is safe and keeps the
+        first reason; on a final task it changes nothing.
+
+        Errors: TASK_NOT_FOUND.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelAll(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Asks every matching task accepted before this call to stop, as CancelTask without a wait, and
+        counts what came of it. Tasks accepted meanwhile are not touched. Repeating it is safe.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelAllAndWait(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """As CancelAll, then waits until none of those tasks runs any more or `timeout` passes. A wait
+        that is over is no error: the answer lists what still runs. Repeating it is safe.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Reads one task in any status.
+
+        Errors: TASK_NOT_FOUND, also when its retention ended; never a made-up status.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTasks(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists tasks of any status, page by page. A page may be shorter than asked for (it ends early at
+        3 MiB), so go on until `next_page_token` is empty. Tasks that change between two pages may be
+        missed or seen twice where the change moves them in the order.
+
+        Errors: INVALID_ARGUMENT for a page token that is foreign or was made for another filter or
+        order.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetActiveTasks(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists tasks that have a live attempt on any node, oldest first, and counts them all.
+
+        Errors: INVALID_ARGUMENT for a foreign page token.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamResults(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Streams results from the log: those retained after a cursor, then new ones as they are made.
+
+        The first frame comes at once: a keep_alive with the cursor the stream starts from, or a gap.
+        The last is `end`, and the status OK; it ends when it has caught up (without `follow`), when
+        the named tasks are done (`close_on_completion`), or when the server stops. To resume after any
+        end, pass the last cursor received. Reading is not destructive: any number of streams see the
+        same results.
+
+        Errors: CURSOR_INVALID, TOO_MANY_STREAMS, TASK_NOT_FOUND (`close_on_completion` with an unknown
+        id), SLOW_READER (with SLOW_READER_DISCONNECT only, after `end`).
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetResults(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Reads one page of retained results after a cursor, without waiting. Not destructive. A page
+        without results says that none are left for now; its `next_cursor` is where to look later.
+
+        Errors: CURSOR_INVALID.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCancelled(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Streams tasks that became CANCELLED, in the order in which they did, each once; never a task
+        that stayed COMPLETED although its cancellation was asked for. Same log, cursors, first and
+        last frames as StreamResults; without `follow` it ends after what is there.
+
+        Errors: CURSOR_INVALID, TOO_MANY_STREAMS.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StartWorkers(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Sets the number of workers of one node, while it runs. Growing takes effect at once; shrinking
+        lets running tasks finish; 0 drains all of them, and tasks then wait. Not stored: a restarted
+        node has its configured number. Repeating it is safe.
+
+        Errors: INVALID_ARGUMENT for a negative count or an unknown node.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Wait(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Waits until at one instant every matching task is final: tasks registered meanwhile count, and
+        so do SCHEDULED ones. Never an error because a task failed, or because time ran out.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Shutdown(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Stops one node: it takes no new work, ends its streams, and exits as after SIGTERM once this
+        has answered. Unfinished tasks of a durable store run again later, here or on another node;
+        those of the memory store are dropped. A second call waits for the same stop and gets the same
+        answer. Needs the scope admin when the server has tokens.
+
+        Errors: INVALID_ARGUMENT for an unknown node.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Session(self, request_iterator, context):
-        """Missing associated documentation comment in .proto file."""
+        """Everything a busy client does, over one stream: register and cancel in batches, and receive
+        results against credit. Requests take effect in the order sent; each answer repeats the
+        `request_id` of its request. The last frame is always `goodbye`, and the status OK.
+
+        A bad request is answered by `error` and the session goes on; bytes that do not parse end it
+        with INVALID_ARGUMENT. When the client half-closes, everything sent is answered, results are
+        delivered until this session's tasks are done or the credit is spent (scope FILTER: those the
+        log held at that moment; without a subscription none), then the session ends.
+
+        Nothing depends on the stream: its tasks live on when it breaks. To resume, open another with
+        the same `session_id` and subscribe after the last cursor: nothing lost, nothing twice.
+
+        Errors: TOO_MANY_STREAMS, CLOSING.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListHandlers(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lists every handler that can be called, by name.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetServerInfo(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Says which server answers, with which limits and capabilities.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExplainTask(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Says why a task is not running, the most binding reason first, with the numbers behind it.
+        Empty for a RUNNING or a final task.
+
+        Errors: TASK_NOT_FOUND.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -355,7 +476,13 @@ def add_TaskServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TaskService(object):
-    """Missing associated documentation comment in .proto file."""
+    """Tasks from registration to result. Delivery is at least once: an attempt whose node dies is run
+    again, and a late outcome of the older attempt is refused.
+
+    Results are read from one log. A cursor names a place in it; every call that takes or gives one
+    means the same log, whatever its filter. Resuming after a cursor gives each later result once.
+    What the log no longer holds is announced as a Gap and never skipped silently.
+    """
 
     @staticmethod
     def RegisterTask(request,
