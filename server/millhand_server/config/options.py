@@ -1,0 +1,67 @@
+"""What a server is started with, as plain frozen data. Reading and checking it is done beside this file."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+
+from millhand_server.core.ports import Retention
+from millhand_server.engine.options import ManagerOptions
+
+#: The handlers of a server that is told of none.
+SHIPPED_HANDLERS = "millhand_server.handlers:handlers"
+
+
+@dataclass(frozen=True)
+class ListenOptions:
+    """Where the server listens. Port 0 picks a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 50051
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect. A name other than localhost is taken for a public one."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """Where tasks are kept and for how long. `chosen` is False when nobody asked for this store."""
+
+    url: str = "memory:"
+    chosen: bool = False
+    retention: Retention = field(default_factory=Retention)
+
+
+@dataclass(frozen=True)
+class PluginOptions:
+    """Code that is not ours, by reference (`MODULE:ATTR`), and the folder that handlers may read."""
+
+    handlers: tuple[str, ...] = (SHIPPED_HANDLERS,)
+    interceptors: tuple[str, ...] = ()
+    files_root: str | None = None
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """How much is logged, and how it is written: `text` or `json`."""
+
+    level: str = "info"
+    format: str = "text"
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Everything that a server is started with."""
+
+    node: str
+    listen: ListenOptions = ListenOptions()
+    store: StoreOptions = StoreOptions()
+    plugins: PluginOptions = PluginOptions()
+    manager: ManagerOptions = field(default_factory=ManagerOptions)
+    log: LogOptions = LogOptions()
+    announce: str = "text"
