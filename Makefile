@@ -18,13 +18,13 @@ export UV_SYSTEM_CERTS := 1
 # An activated environment elsewhere must not take part.
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT
 # Go and buf want a home for their caches, also where the environment is empty.
-HOME ?= $(CURDIR)/.tools/home
-export HOME
+export HOME := $(or $(value HOME),$(CURDIR)/.tools/home)
 
 bin := .venv/bin
 uv := .tools/bin/uv
 buf := $(bin)/buf
 baseline := protos/baseline.binpb
+grpcurl_version := 1.9.3
 
 .PHONY: help
 help: ## Show this
@@ -48,7 +48,8 @@ test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
 .tools/bin/grpcurl:
 	@mkdir -p .tools/bin
 	@if command -v go > /dev/null; then \
-	  GOBIN=$(CURDIR)/.tools/bin GOFLAGS=-modcacherw go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3 \
+	  GOBIN=$(CURDIR)/.tools/bin GOFLAGS=-modcacherw go install -ldflags '-X main.version=v$(grpcurl_version)' \
+	    github.com/fullstorydev/grpcurl/cmd/grpcurl@v$(grpcurl_version) \
 	    || { echo 'grpcurl cannot be installed: the tests that need it are skipped.' >&2; test -z "$${MILLHAND_CI:-}"; }; \
 	else \
 	  echo 'There is no Go here to install grpcurl with: the tests that need it are skipped.' >&2; \
