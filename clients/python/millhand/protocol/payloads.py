@@ -1,0 +1,148 @@
+"""Python values to payloads and back. JSON numbers are doubles on the wire: what that changes is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import any_pb2, descriptor_pool, message_factory, struct_pb2
+from google.protobuf.message import DecodeError, Message
+
+from millhand.errors import InvalidPayload, Violation
+from millhand.kit import Blob
+from millhand.v1 import payload_pb2
+
+#: The largest integer up to which a double holds every integer.
+MAX_INTEGER = 2**53
+
+#: Only a guard against structures that contain themselves: the server's limit is lower and its to tell.
+_MAX_NESTING = 64
+
+
+def encode(value: object, field: str = "payload") -> payload_pb2.Payload:
+    """`value` as a payload.
+
+    Bytes and `Blob` become a blob, a protobuf message becomes an Any, and what JSON knows becomes JSON.
+
+    Raises:
+        InvalidPayload: For NaN and infinities, integers beyond 2^53, keys that are no strings, text that is
+            not valid Unicode, and types of which JSON knows nothing; it names the path.
+    """
+    payload = payload_pb2.Payload()
+    match value:
+        case payload_pb2.Payload():
+            return value
+        case bytes() | bytearray() | memoryview():
+            payload.blob.data = bytes(value)
+        case Blob():
+            payload.blob.data = value.data
+            payload.blob.content_type = value.content_type
+        case any_pb2.Any():
+            payload.message.CopyFrom(value)
+        case struct_pb2.Value():
+            payload.json.CopyFrom(value)
+        case Message():
+            payload.message.Pack(value)
+        case _:
+            _fill(payload.json, value, field, 0)
+    return payload
+
+
+def decode(payload: payload_pb2.Payload) -> Any:
+    """The value in `payload`, so that what was sent as Python comes back as the same Python.
+
+    A blob without a content type is bytes, else a `Blob`; a message whose type this process does not know
+    stays an Any; a payload with nothing in it is None.
+    """
+    kind = payload.WhichOneof("kind")
+    if kind == "json":
+        return _json_value(payload.json)
+    if kind == "blob":
+        blob = payload.blob
+        return Blob(data=blob.data, content_type=blob.content_type) if blob.content_type else blob.data
+    if kind == "message":
+        return _unpacked(payload.message)
+    return None
+
+
+def _fill(target: struct_pb2.Value, value: object, path: str, depth: int) -> None:
+    if depth > _MAX_NESTING:
+        raise _refusal(path, "is nested too deeply, or contains itself")
+    match value:
+        case None:
+            target.null_value = struct_pb2.NULL_VALUE
+        case bool():
+            target.bool_value = value
+        case int() | float():
+            target.number_value = _number(value, path)
+        case str():
+            target.string_value = _text(value, path)
+        case Mapping():
+            _fill_struct(target.struct_value, value, path, depth)
+        case list() | tuple():
+            # An empty list must still be set: an untouched field would be a value of no kind.
+            target.list_value.SetInParent()
+            for index, item in enumerate(value):
+                _fill(target.list_value.values.add(), item, f"{path}[{index}]", depth + 1)
+        case _:
+            raise _refusal(path, f"a {type(value).__name__} is neither JSON, bytes nor a protobuf message")
+
+
+def _fill_struct(target: struct_pb2.Struct, value: Mapping[Any, object], path: str, depth: int) -> None:
+    target.SetInParent()
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise _refusal(path, f"the key {key!r} is not a string")
+        _fill(target.fields[_text(key, path)], item, f"{path}.{key}", depth + 1)
+
+
+def _number(value: float, path: str) -> float:
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            advice = "send a string or a protobuf message"
+            raise _refusal(path, f"an integer beyond 2^53 would lose digits as JSON: {advice}")
+    elif not math.isfinite(value):
+        raise _refusal(path, f"JSON has no {value}: send a string or a protobuf message")
+    return float(value)
+
+
+def _text(value: str, path: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _refusal(path, "is not valid Unicode: send bytes") from None
+    return value
+
+
+def _refusal(path: str, description: str) -> InvalidPayload:
+    return InvalidPayload(f"{path}: {description}", violations=(Violation(path, description),))
+
+
+def _json_value(value: struct_pb2.Value) -> Any:
+    match value.WhichOneof("kind"):
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() and abs(number) <= MAX_INTEGER else number
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case "struct_value":
+            return {key: _json_value(item) for key, item in value.struct_value.fields.items()}
+        case "list_value":
+            return [_json_value(item) for item in value.list_value.values]
+        case _:
+            return None
+
+
+def _unpacked(packed: any_pb2.Any) -> Message:
+    name = packed.type_url.rpartition("/")[2]
+    try:
+        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
+        message: Message = message_factory.GetMessageClass(descriptor)()
+        message.ParseFromString(packed.value)
+    except (KeyError, DecodeError):
+        # Not known here, or of another version than here: the caller still gets the bytes and the name.
+        return packed
+    return message
