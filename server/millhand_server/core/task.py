@@ -124,7 +124,8 @@ class NewTask(msgspec.Struct, frozen=True, gc=False):
     """A task on its way into a store, with what the server decided beside the specification.
 
     `queue` and `priority` are the effective ones. `token` is the same for all tasks of one call and differs
-    between calls: it tells after an unknown outcome whether a row found is this call's own.
+    between calls: it tells after an unknown outcome whether a row found is this call's own. `id_given` is
+    False when the server made up the id: then a task with the same idempotency key may have another one.
     """
 
     spec: TaskSpec
@@ -134,6 +135,7 @@ class NewTask(msgspec.Struct, frozen=True, gc=False):
     principal: str
     session_id: str
     token: int
+    id_given: bool = True
 
 
 class Task(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -13,6 +13,7 @@ from millhand_server.core.task import (
     KEPT_ATTEMPTS,
     Attempt,
     AttemptKey,
+    Owner,
     Progress,
     Task,
     TaskError,
@@ -27,9 +28,10 @@ INTERNAL_CODE = 13
 class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One guarded change.
 
-    The guard: with `key`, the row is held by that epoch in that attempt; without, the row waits and no
-    node holds it. `status` None leaves the status as it is. `due_in_us` counts from the store's own clock,
-    so that nodes whose clocks differ agree. A fact that is None or empty leaves the row's as it is.
+    The guard: with `key`, the row is held by that epoch in that attempt, and its code has not begun if the
+    attempt is returned; without, the row waits and no node holds it. `status` None leaves the status as it
+    is. `due_in_us` counts from the store's own clock, so that nodes whose clocks differ agree. A fact that
+    is None or empty leaves the row's as it is.
     """
 
     task_id: str
@@ -59,6 +61,11 @@ class Reported(msgspec.Struct, frozen=True, gc=False):
 
 
 NOTHING_REPORTED = Reported()
+
+
+def claimed(row: Task, owner: Owner) -> Task:
+    """Returns a row that waits unclaimed as held by this owner, for its next attempt."""
+    return msgspec.structs.replace(row, owner=owner, attempt=row.attempt + 1, revision=row.revision + 1)
 
 
 def started(key: AttemptKey, *, at_us: int, worker: str) -> Transition:
@@ -142,14 +149,17 @@ def holds(transition: Transition, row: Task) -> bool:
     key = transition.key
     if key is None:
         return row.owner is None and row.status in WAITING
+    if transition.returns_attempt and row.status not in WAITING:
+        # The code began: the attempt is one, and its end is still to come.
+        return False
     return row.owner is not None and row.owner.epoch == key.epoch and row.attempt == key.attempt
 
 
 def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
     """Returns the row after the transition, whose guard must hold.
 
-    An error, retry or interruption of a task whose cancellation was asked for becomes CANCELLED here, in
-    the one place where both facts are known.
+    An error, retry, interruption or return of a task whose cancellation was asked for becomes CANCELLED
+    here, in the one place where both facts are known.
     """
     t = _cancelled_instead(transition, row)
     status = row.status if t.status is None else t.status
@@ -164,9 +174,9 @@ def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
         due_us=due_us,
         start_by_us=_start_by(row, due_us) if t.due_in_us is not None else row.start_by_us,
         expedited=row.expedited or t.expedites,
-        start_us=t.at_us if t.status is TaskStatus.RUNNING else row.start_us,
+        start_us=_start(t, row),
         complete_us=now_us if final else None,
-        worker=t.worker or row.worker,
+        worker=t.worker or (t.attempt.worker if t.attempt else row.worker),
         error=t.error if final else row.error,
         output=t.output,
         progress=t.progress or row.progress,
@@ -254,7 +264,8 @@ _YIELDS_TO_CANCEL = frozenset(
 
 
 def _cancelled_instead(t: Transition, row: Task) -> Transition:
-    if row.cancel_us is None or t.status not in _YIELDS_TO_CANCEL:
+    goes_on_waiting = t.status is None and t.release
+    if row.cancel_us is None or not (goes_on_waiting or t.status in _YIELDS_TO_CANCEL):
         return t
     return msgspec.structs.replace(
         t,
@@ -263,6 +274,13 @@ def _cancelled_instead(t: Transition, row: Task) -> Transition:
         due_in_us=None,
         uses_retry=False,
     )
+
+
+def _start(t: Transition, row: Task) -> int | None:
+    # A quick attempt is stored once, at its end: then its start is told with it.
+    if t.attempt is not None:
+        return t.attempt.start_us
+    return row.start_us if t.at_us is None else t.at_us
 
 
 def _start_by(row: Task, due_us: int) -> int | None:

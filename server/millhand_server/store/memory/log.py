@@ -1,0 +1,94 @@
+"""The memory store's log of results. What has to leave it, and when, is `retention`'s to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from millhand_server.core.ports import LogPage
+from millhand_server.core.query import Seen, TaskFilter, matches
+from millhand_server.core.task import Task
+from millhand_server.store.memory.table import Table
+
+#: How many results one read looks at, so that a filter that matches little does not hold up the loop.
+_SCANNED = 2_000
+
+#: The list's dead beginning is cut off in pieces of at least this length.
+_CUT = 10_000
+
+
+class ResultLog:
+    """Final tasks by position: dense, in the order in which they became final, shortened from the start."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._tasks: list[Task | None] = []
+        self._cut = 0
+        self.first = 1
+
+    @property
+    def last(self) -> int:
+        """The newest position; `first - 1` while the log is empty."""
+        return self.first + len(self) - 1
+
+    def __len__(self) -> int:
+        return len(self._tasks) - self._cut
+
+    def append(self, task: Task) -> None:
+        """Adds a final task, whose position must be the one after `last`."""
+        self._tasks.append(task)
+
+    def oldest(self) -> Task | None:
+        """Returns the oldest result, None when the log is empty."""
+        return self._tasks[self._cut] if len(self) else None
+
+    def drop_oldest(self) -> Task:
+        """Removes the oldest result and returns it.
+
+        Raises:
+            LookupError: the log is empty.
+        """
+        task = self.oldest()
+        if task is None:
+            raise LookupError("the log is empty")
+        self._tasks[self._cut] = None
+        self._cut += 1
+        self.first += 1
+        if self._cut >= _CUT and 2 * self._cut >= len(self._tasks):
+            del self._tasks[: self._cut]
+            self._cut = 0
+        return task
+
+    def read(self, after: int, wanted: TaskFilter, *, limit: int, max_bytes: int) -> LogPage:
+        """See `TaskStore.read_log`."""
+        after = max(after, self.first - 1)
+        candidates, seen_to = self._candidates(after, wanted)
+        found: list[Task] = []
+        size = 0
+        for task in candidates:
+            if task is None or not matches(wanted, task, _FINAL_ONLY):
+                continue
+            size += len(task.output)
+            if len(found) == limit or (found and size > max_bytes):
+                # This one was looked at too, but the next page has to begin with it.
+                seen_to = task.position - 1
+                break
+            found.append(task)
+        return LogPage(tuple(found), seen_to, self.first, self.last)
+
+    def _candidates(self, after: int, wanted: TaskFilter) -> tuple[Sequence[Task | None], int]:
+        """Returns results to look at, and up to which position these are all that can match."""
+        if wanted.ids and len(wanted.ids) <= _SCANNED:
+            rows = (self._table.rows.get(task_id) for task_id in wanted.ids)
+            later = [row for row in rows if row is not None and row.position > after]
+            return sorted(later, key=_position), max(after, self.last)
+        start = self._cut + after + 1 - self.first
+        tasks = self._tasks[start : start + _SCANNED]
+        return tasks, after + len(tasks)
+
+
+#: A final status is shown as it is, whatever the time.
+_FINAL_ONLY = Seen(now_us=0)
+
+
+def _position(task: Task) -> int:
+    return task.position

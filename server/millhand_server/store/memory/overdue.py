@@ -1,0 +1,50 @@
+"""Start limits: which waiting, unclaimed tasks of the memory store have waited too long."""
+
+from __future__ import annotations
+
+from millhand_server.core.ports import Overdue
+from millhand_server.core.task import Task
+from millhand_server.store.memory.heap import LazyHeap
+from millhand_server.store.memory.table import Table
+
+#: start_by_us, sequence, revision, id
+_Entry = tuple[int, int, int, str]
+
+#: As for lanes: dead entries borne before sweeping, and entries swept a removal.
+_SLACK = 64
+_SWEEP = 4
+
+
+class StartLimits:
+    """Rows that wait unclaimed and have a `start_by_us`, soonest first. Others are not kept here."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._heap: LazyHeap[_Entry] = LazyHeap(table.is_current)
+        self._waiting = 0
+
+    def add(self, row: Task) -> None:
+        """Takes in a row that waits unclaimed."""
+        if row.start_by_us is not None:
+            self._heap.push((row.start_by_us, row.sequence, row.revision, row.id))
+            self._waiting += 1
+
+    def remove(self, row: Task) -> None:
+        """Lets a row go that was replaced already in the rows."""
+        if row.start_by_us is None:
+            return
+        self._waiting -= 1
+        if len(self._heap) > 2 * self._waiting + _SLACK:
+            self._heap.sweep(_SWEEP)
+
+    def read(self, limit: int, now_us: int) -> Overdue:
+        """Reads overdue rows, and leaves them: they go when they are ended."""
+        past: list[_Entry] = []
+        head = self._heap.peek()
+        while head is not None and head[0] <= now_us and len(past) < limit:
+            past.append(self._heap.pop())
+            head = self._heap.peek()
+        for entry in past:
+            self._heap.push(entry)
+        tasks = tuple(self._table.rows[entry[-1]] for entry in past)
+        return Overdue(tasks, None if head is None else head[0])
