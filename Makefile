@@ -42,7 +42,7 @@ run: setup ## Serve the example handlers on 127.0.0.1:50051 (options in ARGS)
 
 .PHONY: test
 test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
-	GRPCURL=$${GRPCURL:-$$(ls $(CURDIR)/.tools/bin/grpcurl 2> /dev/null || true)} $(bin)/python -m pytest $(ARGS)
+	@GRPCURL=$${GRPCURL:-$$(ls $(CURDIR)/.tools/bin/grpcurl 2> /dev/null || true)} $(bin)/python -m pytest $(ARGS)
 
 # The README's commands are tested with the real grpcurl. Without Go those tests are skipped, or fail under CI.
 .tools/bin/grpcurl:
