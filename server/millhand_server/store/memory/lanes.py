@@ -78,7 +78,9 @@ class Lanes:
             return LaneHead(name, None, None)
         lane.promote(now_us)
         head = lane.head()
-        return LaneHead(name, None if head is None else head[-1], lane.next_due())
+        if head is None:
+            return LaneHead(name, None, lane.next_due())
+        return LaneHead(name, head[-1], lane.next_due(), head[:3])
 
     def states(self, now_us: int) -> list[LaneHead]:
         """Reads every lane that has a task."""

@@ -69,11 +69,11 @@ def _narrowest(table: Table, wanted: TaskFilter) -> Collection[str] | None:
     """Returns ids among which all matching rows are, when there are few enough; None for all rows."""
     if wanted.ids:
         return wanted.ids
-    if wanted.statuses == {TaskStatus.RUNNING}:
-        return table.running
-    unfinished = len(table.running) + len(table.waiting)
+    if wanted.owner_epoch is not None or wanted.statuses == {TaskStatus.RUNNING}:
+        return table.held
+    unfinished = len(table.held) + len(table.waiting)
     if wanted.statuses and wanted.statuses <= _UNFINISHED and 2 * unfinished < len(table.rows):
-        return table.running | table.waiting
+        return table.held | table.waiting
     return None
 
 

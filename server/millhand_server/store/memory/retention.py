@@ -16,8 +16,8 @@ from millhand_server.store.memory.table import Table
 _STEP = 2_000
 
 #: Bytes that a row, its indexes and an empty specification take, measured; likewise one ended attempt.
-_ROW_BYTES = 1_100
-_ATTEMPT_BYTES = 300
+_ROW_BYTES = 700
+_ATTEMPT_BYTES = 150
 
 
 class Archive:

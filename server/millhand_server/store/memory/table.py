@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from millhand_server.core.status import WAITING, TaskStatus
+from millhand_server.core.status import WAITING
 from millhand_server.core.task import NewTask, Task
 
 #: Rows a block of the order of acceptance; small, because removing one looks through its block.
@@ -16,15 +16,16 @@ Entry = tuple[*tuple[int, ...], int, int, str]
 
 
 class Table:
-    """Rows by id; also by idempotency key, in order of acceptance, and by whether they wait or run.
+    """Rows by id; also by idempotency key, in order of acceptance, and by whether they wait or are held.
 
-    `waiting` and `running` hold ids. A task that is claimed ahead waits; final ones are in neither.
+    `waiting` has the ids of tasks that wait for their code to begin, `held` of those that a node holds:
+    one that is claimed ahead is in both, a running one in `held` alone, a final one in neither.
     """
 
     def __init__(self) -> None:
         self.rows: dict[str, Task] = {}
         self.waiting: set[str] = set()
-        self.running: set[str] = set()
+        self.held: set[str] = set()
         self.last_sequence = 0
         self._keys: dict[tuple[str, str], str] = {}
         self._accepted = _AcceptanceOrder()
@@ -47,16 +48,10 @@ class Table:
     def replace(self, old: Task, new: Task) -> None:
         """Puts a changed row in the place of the old one."""
         self.rows[new.id] = new
-        if old.status is new.status:
-            return
-        if old.status is TaskStatus.RUNNING:
-            self.running.discard(new.id)
-        elif new.status not in WAITING:
-            self.waiting.discard(new.id)
-        if new.status is TaskStatus.RUNNING:
-            self.running.add(new.id)
-        elif new.status in WAITING:
-            self.waiting.add(new.id)
+        if old.status is not new.status:
+            (self.waiting.add if new.status in WAITING else self.waiting.discard)(new.id)
+        if old.owner is not new.owner:
+            (self.held.discard if new.owner is None else self.held.add)(new.id)
 
     def remove(self, row: Task) -> None:
         """Removes a final row; its id and its key are free again."""
