@@ -23,7 +23,7 @@ def echo(request: object) -> object:
     return request
 
 
-@handler("sleep", timeout=0, example={"seconds": 1, "progress": True})
+@handler("sleep", timeout=0, example={"seconds": 0.5, "progress": True})
 def sleep(request: dict[str, Any], task: TaskContext) -> dict[str, float]:
     """Sleeps for `seconds` and wakes at once when it is cancelled; reports `progress` when asked to."""
     fields = read_fields(request, "seconds", "progress")

@@ -32,12 +32,12 @@ def test_sleep_wakes_at_once_when_it_is_cancelled(context: TaskContext, progress
 
 
 def test_sleep_reports_progress_about_ten_times_a_second(context: TaskContext, reporter: Any) -> None:
-    sleep({"seconds": 0.25, "progress": True}, context)
+    sleep({"seconds": 0.5, "progress": True}, context)
 
     fractions = [fraction for fraction, _ in reporter.progress_reports]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert 3 <= len(fractions) <= 4
+    assert 3 <= len(fractions) <= 7
 
 
 def test_sleep_reports_no_progress_unless_asked(context: TaskContext, reporter: Any) -> None:

@@ -116,9 +116,9 @@ def test_an_image_that_claims_too_many_pixels_is_refused_unread(
         b"",
         b"plain text",
         _image((50, 50))[:60],
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        _image((50, 50), kind="TIFF"),
     ],
-    ids=["empty", "text", "cut off", "EPS"],
+    ids=["empty", "text", "cut off", "a format not listed"],
 )
 def test_bytes_that_are_no_image_are_refused(
     thumbnail: Callable[..., Blob], context: TaskContext, data: bytes
@@ -127,6 +127,18 @@ def test_bytes_that_are_no_image_are_refused(
         thumbnail(Blob(data), context)
 
     assert caught.value.reason == "NOT_AN_IMAGE"
+
+
+def test_a_file_too_large_to_be_an_image_is_refused(
+    thumbnail: Callable[..., Blob], context: TaskContext, tmp_path: Path
+) -> None:
+    with (tmp_path / "sparse.png").open("wb") as file:
+        file.truncate(64 * 1024 * 1024 + 1)
+
+    with pytest.raises(Fatal) as caught:
+        thumbnail({"path": "sparse.png"}, context)
+
+    assert caught.value.reason == "IMAGE_TOO_LARGE"
 
 
 @pytest.mark.parametrize("label", ["0", "-1", "x", "2049", "1.5", "", "9" * 5000], ids=lambda text: text[:5])
