@@ -1,0 +1,112 @@
+"""What a task is made of on the command line: its payload, and the options of `exec` and `register`."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+import millhand
+from millhand_server.cli.parameters import JsonValue, duration, instant, json_value, label
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from millhand import TaskSpec
+    from millhand_server.cli.connection import Connection
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.argument("handler"),
+    click.argument("json_text", metavar="[JSON]", type=json_value, required=False),
+    click.option("--file", metavar="FILE", help="Send the file's bytes as a blob instead of JSON."),
+    click.option("--message", metavar="TYPE", help="Send the JSON as a protobuf message of this type."),
+    click.option("--id", metavar="ID", help="The task's id. Unset: a new one."),
+    click.option("--name", metavar="TEXT", help="What to call the task."),
+    click.option("--description", metavar="TEXT", help="What it is for."),
+    click.option("--queue", metavar="QUEUE", help="Where it waits."),
+    click.option(
+        "--priority", metavar="N", type=click.IntRange(-100, 100), help="-100 to 100, lower runs first."
+    ),
+    click.option(
+        "--label", "labels", metavar="K=V", type=label, multiple=True, help="May be given several times."
+    ),
+    click.option("--delay", metavar="D", type=duration, help="Do not run it before this has passed."),
+    click.option("--run-at", metavar="TIME", type=instant, help="Do not run it before this moment."),
+    click.option("--deadline", metavar="TIME", type=instant, help="End it at this moment at the latest."),
+    click.option(
+        "--timeout", "attempt_timeout", metavar="D", type=duration, help="How long an attempt may run."
+    ),
+    click.option("--start-timeout", metavar="D", type=duration, help="How long it may wait for its start."),
+    click.option("--retries", metavar="N", type=click.IntRange(0), help="Attempts after the first."),
+    click.option("--retry-delay", metavar="D", type=duration, help="Delay before the first retry."),
+    click.option(
+        "--key", "idempotency_key", metavar="KEY", help="The same key registers the same task once."
+    ),
+    click.option("--correlation-id", metavar="ID", help="An id of your own to find it by."),
+)
+
+
+def described(command: _Command) -> _Command:
+    """Adds the arguments and options that `spec_of` takes."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def spec_of(
+    connection: Connection,
+    handler: str,
+    json_text: JsonValue | None,
+    file: str | None,
+    message: str | None,
+    labels: tuple[tuple[str, str], ...],
+    **options: Any,
+) -> TaskSpec:
+    """Builds the task; what is unset stays unset.
+
+    Raises:
+        click.UsageError: the ways to give a payload contradict each other, or one cannot be read.
+        MillhandError: a value is out of its bounds.
+    """
+    if labels:
+        options["labels"] = dict(labels)
+    return millhand.task_spec(handler, _payload(connection, json_text, file, message), **options)
+
+
+def _payload(
+    connection: Connection, json_text: JsonValue | None, file: str | None, message: str | None
+) -> object:
+    if file is not None:
+        if json_text is not None or message is not None:
+            raise click.UsageError("--file goes with neither JSON nor --message: a task has one payload")
+        return _blob(file)
+    if message is not None:
+        return _message(connection, message, {} if json_text is None else json_text.value)
+    return None if json_text is None else json_text.value
+
+
+def _blob(file: str) -> object:
+    try:
+        data = Path(file).read_bytes()
+    except OSError as failure:
+        raise click.UsageError(f"--file {file} cannot be read: {failure.strerror}") from None
+    return millhand.Blob(data=data, content_type=mimetypes.guess_type(file)[0] or "")
+
+
+def _message(connection: Connection, type_name: str, value: Any) -> Message:
+    from google.protobuf import json_format, message_factory
+
+    descriptor = connection.types.find(type_name)
+    if descriptor is None:
+        raise click.UsageError(f"--message {type_name}: neither this program nor the server knows the type")
+    filled: Message = message_factory.GetMessageClass(descriptor)()
+    try:
+        json_format.ParseDict(value, filled)
+    except json_format.ParseError as refusal:
+        raise click.UsageError(f"the JSON is no {type_name}: {refusal}") from None
+    return filled
