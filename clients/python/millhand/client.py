@@ -347,8 +347,10 @@ class Client:
 
     def _read_log(self, method: Any, request: Any, resume: Resume) -> LogReader[Any]:
         def open_stream(after: str) -> Stream[Any]:
-            request.after = after
-            return self._calls.stream(method, request)
+            resumed = type(request)()
+            resumed.CopyFrom(request)
+            resumed.after = after
+            return self._calls.stream(method, resumed)
 
         return LogReader[Any](open_stream, resume, Reconnect(self._patience_s), self._clock).begin()
 

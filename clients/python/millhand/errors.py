@@ -74,8 +74,11 @@ class MillhandError(Exception):
 
     def __str__(self) -> str:
         parts = [self.reason or self.code.name, ": ", self.message or "no message was given"]
-        # A server's own sentence usually is its first violation: said once is enough.
-        parts += [f"; {v.field}: {v.description}" for v in self.violations if v.description != self.message]
+        for violation in self.violations:
+            sentence = f"{violation.field}: {violation.description}"
+            # Often the message is the one violation already: said once is enough.
+            if self.message not in (sentence, violation.description):
+                parts.append(f"; {sentence}")
         if self.request_id:
             parts.append(f" (request {self.request_id})")
         return "".join(parts)
