@@ -1,0 +1,220 @@
+"""Tasks between the wire and core. What comes in was checked by `validation`; nothing is checked here."""
+
+from __future__ import annotations
+
+from google.protobuf.duration_pb2 import Duration
+
+from millhand.v1 import task_pb2
+from millhand_server.core.cursor import Cursor
+from millhand_server.core.retry import (
+    DEFAULT_BACKOFF,
+    DEFAULT_JITTER,
+    DEFAULT_MAX_DELAY_US,
+    Retries,
+)
+from millhand_server.core.status import WAITING
+from millhand_server.core.task import (
+    DEFAULT_QUEUE,
+    Attempt,
+    Progress,
+    RetryPolicy,
+    Task,
+    TaskError,
+    TaskSpec,
+)
+from millhand_server.engine.catalogue import Catalogue
+from millhand_server.rpc.status import status_of_task
+from millhand_server.rpc.wire_time import duration_us, timestamp_us, write_duration, write_timestamp
+
+
+def task_spec(message: task_pb2.TaskSpec) -> TaskSpec:
+    """Reads a specification as it was sent: unset stays unset."""
+    due = message.WhichOneof("due")
+    return TaskSpec(
+        id=message.id,
+        name=message.name,
+        description=message.description,
+        handler=message.handler,
+        payload=message.payload.SerializeToString(deterministic=True) if message.HasField("payload") else b"",
+        priority=message.priority,
+        queue=message.queue or DEFAULT_QUEUE,
+        labels=dict(message.labels),
+        retries=message.retries if message.HasField("retries") else None,
+        retry_delay_us=_optional_us(message, "retry_delay"),
+        retry_policy=_policy(message.retry_policy) if message.HasField("retry_policy") else None,
+        timeout_us=_optional_us(message, "timeout"),
+        start_timeout_us=_optional_us(message, "start_timeout"),
+        deadline_us=timestamp_us(message.deadline) if message.HasField("deadline") else None,
+        run_at_us=timestamp_us(message.run_at) if due == "run_at" else None,
+        delay_us=duration_us(message.delay) if due == "delay" else None,
+        idempotency_key=message.idempotency_key,
+        correlation_id=message.correlation_id,
+        traceparent=message.traceparent,
+    )
+
+
+class TaskWriter:
+    """Writes tasks and results. Holds the catalogue, whose defaults are shown where a task set nothing."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._defaults: dict[str, bytes] = {}
+
+    def task(self, task: Task, *, full: bool = False) -> task_pb2.Task:
+        """Returns the task; payload and last heartbeat only in the full view."""
+        message = task_pb2.Task()
+        self.write_task(message, task, full=full)
+        return message
+
+    def result(self, task: Task, cursor: Cursor, *, full: bool = False) -> task_pb2.Result:
+        """Returns how a final task ended."""
+        message = task_pb2.Result(cursor=str(cursor))
+        self.write_task(message.task, task, full=full)
+        if task.output:
+            message.output.MergeFromString(task.output)
+        if task.error is not None:
+            message.error.CopyFrom(message.task.error)
+        return message
+
+    def write_task(self, message: task_pb2.Task, task: Task, *, full: bool) -> None:
+        message.MergeFromString(self._defaults_of(task.spec.handler))
+        _write_spec(message, task.spec)
+        _write_state(message, task)
+        _write_times(message, task)
+        message.attempts.extend(_attempt(attempt) for attempt in task.attempts)
+        if full:
+            _write_payloads(message, task)
+
+    def _defaults_of(self, handler: str) -> bytes:
+        encoded = self._defaults.get(handler)
+        if encoded is None:
+            entry = self._catalogue.get(handler)
+            if entry is None:
+                # Of another node, or of a handler that is gone: nothing is known, and nothing kept for it.
+                return b""
+            message = task_pb2.Task()
+            _write_retries(message, entry.retries)
+            write_duration(message.timeout, entry.timeout_us)
+            write_duration(message.start_timeout, entry.start_timeout_us)
+            encoded = self._defaults[handler] = message.SerializeToString()
+        return encoded
+
+
+def progress(told: Progress) -> task_pb2.Progress:
+    message = task_pb2.Progress(fraction=told.fraction, message=told.message)
+    write_timestamp(message.update_time, told.update_us)
+    return message
+
+
+def _write_spec(message: task_pb2.Task, spec: TaskSpec) -> None:
+    message.id = spec.id
+    message.handler = spec.handler
+    for name in _TEXTS:
+        text = getattr(spec, name)
+        if text:
+            setattr(message, name, text)
+    if spec.labels:
+        message.labels.update(spec.labels)
+    if spec.retries is not None:
+        message.retries = spec.retries
+    for target, value in (
+        ("retry_delay", spec.retry_delay_us),
+        ("timeout", spec.timeout_us),
+        ("start_timeout", spec.start_timeout_us),
+        ("delay", spec.delay_us),
+    ):
+        if value is not None:
+            write_duration(getattr(message, target), value)
+    if spec.retry_policy is not None:
+        message.ClearField("retry_policy")
+        _write_policy(message.retry_policy, spec.retry_policy)
+
+
+_TEXTS = ("name", "description", "idempotency_key", "fairness_key", "correlation_id", "traceparent")
+
+
+def _write_state(message: task_pb2.Task, task: Task) -> None:
+    message.queue = task.queue
+    message.priority = task.priority
+    message.status = task.status  # type: ignore[assignment]  # the numbers are the same, by a test
+    message.attempt = task.attempt
+    message.retries_used = task.retries_used
+    message.revision = task.revision
+    message.node = task.node
+    message.worker = task.worker
+    message.session_id = task.session_id
+    message.cancel_reason = task.cancel_reason
+    message.stuck = task.stuck
+    error = task.error or _last_failure(task)
+    if error is not None:
+        message.error.CopyFrom(status_of_task(error))
+    if task.progress is not None:
+        message.progress.CopyFrom(progress(task.progress))
+
+
+def _last_failure(task: Task) -> TaskError | None:
+    if task.status in WAITING and task.attempts:
+        return task.attempts[-1].error
+    return None
+
+
+def _write_times(message: task_pb2.Task, task: Task) -> None:
+    write_timestamp(message.create_time, task.create_us)
+    write_timestamp(message.due_time, task.due_us)
+    for target, value in (
+        ("start_time", task.start_us),
+        ("complete_time", task.complete_us),
+        ("cancel_time", task.cancel_us),
+        ("expire_time", task.expire_us),
+        ("heartbeat_time", task.heartbeat_us),
+        ("deadline", task.spec.deadline_us),
+        ("run_at", task.spec.run_at_us),
+    ):
+        if value is not None:
+            write_timestamp(getattr(message, target), value)
+
+
+def _write_payloads(message: task_pb2.Task, task: Task) -> None:
+    if task.spec.payload:
+        message.payload.MergeFromString(task.spec.payload)
+    if task.last_heartbeat:
+        message.last_heartbeat.MergeFromString(task.last_heartbeat)
+
+
+def _attempt(attempt: Attempt) -> task_pb2.Attempt:
+    message = task_pb2.Attempt(number=attempt.number, node=attempt.node, worker=attempt.worker)
+    write_timestamp(message.start_time, attempt.start_us)
+    write_timestamp(message.end_time, attempt.end_us)
+    if attempt.error is not None:
+        message.error.CopyFrom(status_of_task(attempt.error))
+    return message
+
+
+def _write_retries(message: task_pb2.Task, retries: Retries) -> None:
+    message.retries = retries.limit
+    write_duration(message.retry_delay, retries.delay_us)
+    _write_policy(message.retry_policy, retries.policy)
+
+
+def _write_policy(message: task_pb2.RetryPolicy, policy: RetryPolicy) -> None:
+    message.backoff = policy.backoff or DEFAULT_BACKOFF
+    message.jitter = DEFAULT_JITTER if policy.jitter is None else policy.jitter
+    max_delay_us = DEFAULT_MAX_DELAY_US if policy.max_delay_us is None else policy.max_delay_us
+    write_duration(message.max_delay, max_delay_us)
+    message.non_retryable_reasons.extend(policy.non_retryable_reasons)
+
+
+def _policy(message: task_pb2.RetryPolicy) -> RetryPolicy:
+    return RetryPolicy(
+        backoff=message.backoff,
+        max_delay_us=_optional_us(message, "max_delay"),
+        jitter=message.jitter if message.HasField("jitter") else None,
+        non_retryable_reasons=tuple(message.non_retryable_reasons),
+    )
+
+
+def _optional_us(message: task_pb2.TaskSpec | task_pb2.RetryPolicy, name: str) -> int | None:
+    if not message.HasField(name):
+        return None
+    value: Duration = getattr(message, name)
+    return duration_us(value)

@@ -1,0 +1,64 @@
+"""Collects what is wrong with one request, so that its sender learns all of it at once."""
+
+from __future__ import annotations
+
+from millhand_server.core.errors import InvalidArgument, MillhandError, Violation
+
+#: More are counted, not kept: a hostile request must not cost memory.
+_KEPT = 200
+
+
+class Faults:
+    """The violations of one request. `prefix` stands before every field named."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._violations: list[Violation] = []
+        self._kinds: set[type[MillhandError]] = set()
+        self._metadata: dict[str, str] = {}
+        self._count = 0
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def add(
+        self,
+        field: str,
+        description: str,
+        kind: type[MillhandError] = InvalidArgument,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """Notes that the value of `field` is wrong; `description` continues the sentence "task.id ..."."""
+        self._count += 1
+        self._kinds.add(kind)
+        self._metadata.update(metadata or {})
+        if len(self._violations) < _KEPT:
+            self._violations.append(Violation(self._prefix + field, description))
+
+    def within(self, prefix: str) -> Faults:
+        """Returns an empty collection for the fields below `prefix`; `include` brings it back."""
+        return Faults(f"{self._prefix}{prefix}")
+
+    def include(self, other: Faults) -> None:
+        """Takes over what another collection holds."""
+        self._count += other._count
+        self._kinds |= other._kinds
+        self._metadata.update(other._metadata)
+        self._violations.extend(other._violations[: _KEPT - len(self._violations)])
+
+    def error(self) -> MillhandError:
+        """Returns the error to raise; there must be at least one fault.
+
+        It is of the kind that all faults have in common, else InvalidArgument.
+        """
+        first = self._violations[0]
+        message = f"{first.field} {first.description}" if first.field else first.description
+        if self._count > 1:
+            message = f"{message} (and {self._count - 1} more)"
+        kind = next(iter(self._kinds)) if len(self._kinds) == 1 else InvalidArgument
+        return kind(message, violations=tuple(self._violations), metadata=self._metadata)
+
+    def check(self) -> None:
+        """Raises the error if there is any fault."""
+        if self._count:
+            raise self.error()

@@ -1,0 +1,52 @@
+"""The shape of texts: how long they may be, and what may stand in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from millhand_server.core.errors import InvalidArgument, MillhandError
+from millhand_server.rpc.faults import Faults
+
+MAX_NAME_BYTES = 256
+MAX_TEXT_BYTES = 4_096
+MAX_LABELS = 32
+
+
+def check_text(faults: Faults, field: str, text: str, limit: int = MAX_NAME_BYTES) -> None:
+    """Notes a text that is too long; the limit is in bytes of UTF-8."""
+    if _is_too_long(text, limit):
+        faults.add(field, _too_long(text, limit))
+
+
+def check_identifier(
+    faults: Faults, field: str, text: str, kind: type[MillhandError] = InvalidArgument
+) -> None:
+    """Notes a name that is empty, too long, or holds characters that cannot be printed."""
+    if not text:
+        faults.add(field, "is empty", kind)
+    elif _is_too_long(text, MAX_NAME_BYTES):
+        faults.add(field, _too_long(text, MAX_NAME_BYTES), kind)
+    elif not text.isprintable():
+        faults.add(field, "has characters that cannot be printed", kind)
+
+
+def check_labels(faults: Faults, field: str, labels: Mapping[str, str]) -> None:
+    """Notes labels that are too many, too long, or have no key."""
+    if len(labels) > MAX_LABELS:
+        faults.add(field, f"has {len(labels)} labels; at most {MAX_LABELS} are allowed")
+        return
+    for key, value in labels.items():
+        if not key:
+            faults.add(field, "has a label with an empty key")
+        elif _is_too_long(key, MAX_NAME_BYTES):
+            faults.add(field, f"has a key that {_too_long(key, MAX_NAME_BYTES)}")
+        check_text(faults, f"{field}[{key[:64]!r}]", value)
+
+
+def _is_too_long(text: str, limit: int) -> bool:
+    # Encoding is only needed for what is long enough for it to matter.
+    return len(text) * 4 > limit and len(text.encode()) > limit
+
+
+def _too_long(text: str, limit: int) -> str:
+    return f"is {len(text.encode())} bytes; at most {limit} are allowed"
