@@ -51,12 +51,14 @@ class Want(msgspec.Struct, frozen=True, gc=False):
 class LaneHead(msgspec.Struct, frozen=True, gc=False):
     """The state of a lane: its most urgent due task (None: none is due), and when the next one becomes due.
 
-    `next_due_us` is None when nothing of the lane waits for its time.
+    `next_due_us` is None when nothing of the lane waits for its time. `head_order` is the head's
+    `Task.order_key()`, None without a head.
     """
 
     lane: Lane
     head_id: str | None
     next_due_us: int | None
+    head_order: tuple[int, int, int] | None = None
 
 
 class Claimed(msgspec.Struct, frozen=True, gc=False):

@@ -13,8 +13,9 @@ from millhand_server.core.task import Task
 class TaskFilter(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Fields are ANDed, the values of one field ORed, labels must all match. Empty matches every task.
 
-    `session_id` with `principal` is how a session sees its own tasks; `max_sequence` cuts off tasks
-    accepted later. Neither can be set by a caller.
+    `session_id` with `principal` is how a session sees its own tasks, and `adopted` names those that it
+    registered again after somebody else; `max_sequence` cuts off tasks accepted later; `owner_epoch` finds
+    what one incarnation of a node holds. None of these can be set by a caller.
     """
 
     ids: frozenset[str] = frozenset()
@@ -26,8 +27,10 @@ class TaskFilter(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     created_after_us: int | None = None
     created_before_us: int | None = None
     session_id: str = ""
+    adopted: frozenset[str] = frozenset()
     principal: str | None = None
     max_sequence: int | None = None
+    owner_epoch: int | None = None
 
 
 EVERYTHING = TaskFilter()
@@ -58,8 +61,9 @@ def matches(wanted: TaskFilter, task: Task, seen: Seen) -> bool:
         and (not wanted.handlers or spec.handler in wanted.handlers)
         and (not wanted.queues or task.queue in wanted.queues)
         and (not wanted.correlation_id or spec.correlation_id == wanted.correlation_id)
-        and (not wanted.session_id or task.session_id == wanted.session_id)
+        and (not wanted.session_id or task.session_id == wanted.session_id or spec.id in wanted.adopted)
         and (wanted.principal is None or task.principal == wanted.principal)
+        and (wanted.owner_epoch is None or _held_by(task, wanted.owner_epoch))
         and _in_span(wanted, task)
         and (not wanted.labels or wanted.labels.items() <= spec.labels.items())
         and (not wanted.statuses or shown_status(task, seen) in wanted.statuses)
@@ -92,6 +96,10 @@ def sort_key(order: Order, task: Task) -> tuple[int, int]:
             return (task.due_us, task.sequence)
         case Order.PRIORITY:
             return (task.priority, task.sequence)
+
+
+def _held_by(task: Task, epoch: int) -> bool:
+    return task.owner is not None and task.owner.epoch == epoch
 
 
 def _in_span(wanted: TaskFilter, task: Task) -> bool:

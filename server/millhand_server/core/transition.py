@@ -31,7 +31,8 @@ class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     The guard: with `key`, the row is held by that epoch in that attempt, and its code has not begun if the
     attempt is returned; without, the row waits and no node holds it. `status` None leaves the status as it
     is. `due_in_us` counts from the store's own clock, so that nodes whose clocks differ agree. A fact that
-    is None or empty leaves the row's as it is.
+    is None or empty leaves the row's as it is. One with an `attempt`, which has ended, also stands for its
+    start: a short attempt need not be stored twice.
     """
 
     task_id: str
@@ -177,6 +178,7 @@ def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
         start_us=_start(t, row),
         complete_us=now_us if final else None,
         worker=t.worker or (t.attempt.worker if t.attempt else row.worker),
+        node=row.owner.node if row.owner and (t.at_us or t.attempt) else row.node,
         error=t.error if final else row.error,
         output=t.output,
         progress=t.progress or row.progress,
@@ -259,6 +261,8 @@ _YIELDS_TO_CANCEL = frozenset(
         TaskStatus.RETRYING,
         TaskStatus.QUEUED,
         TaskStatus.CONTEXT_DEADLINE_REACHED,
+        # Itself: the row knows the caller's reason, an executor does not.
+        TaskStatus.CANCELLED,
     }
 )
 
@@ -281,6 +285,10 @@ def _start(t: Transition, row: Task) -> int | None:
     if t.attempt is not None:
         return t.attempt.start_us
     return row.start_us if t.at_us is None else t.at_us
+
+
+def _start_of(t: Transition) -> int | None:
+    return t.at_us if t.attempt is None else t.attempt.start_us
 
 
 def _start_by(row: Task, due_us: int) -> int | None:

@@ -1,0 +1,190 @@
+"""Takes tasks in: checks what they mean, and stores them once."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import msgspec
+
+from millhand_server.core import errors
+from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown
+from millhand_server.core.ports import Clock, Conflict, Full, Inserted, InsertResult, TaskStore, Withheld
+from millhand_server.core.task import NewTask, Task, TaskSpec
+from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.clock import Wakeup
+from millhand_server.engine.ids import new_task_id
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_NAMED_HANDLERS = 20
+_ATTEMPTS = 5
+_RETRY_US = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the principal scopes ids and keys, the session labels tasks for its own stream."""
+
+    principal: str = "anonymous"
+    session_id: str = ""
+
+
+ANONYMOUS = Caller()
+
+
+class Acceptance:
+    """Turns specifications into stored tasks. Belongs to the engine's loop."""
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        catalogue: Catalogue,
+        clock: Clock,
+        max_queued: int,
+        max_batch: int,
+        on_accepted: Callable[[Task], None],
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._clock = clock
+        self._max_queued = max_queued
+        self._max_batch = max_batch
+        self._on_accepted = on_accepted
+
+    async def accept(
+        self, spec: TaskSpec, caller: Caller, *, before: Callable[[str], None] | None = None
+    ) -> Inserted:
+        """Stores one task; raises what refuses it, naming fields below `task`.
+
+        `before` is called with the task's id before it is stored: who waits for its result can be in place.
+        """
+        new = self._prepare(spec, caller, secrets.randbits(62), "task")
+        if before is not None:
+            before(new.spec.id)
+        [result] = await self._insert([new], atomic=True)
+        return self._answer(result, "task")
+
+    async def accept_many(
+        self, specs: Sequence[TaskSpec], caller: Caller, *, atomic: bool
+    ) -> list[Inserted | MillhandError]:
+        """Stores a batch, in order.
+
+        With `atomic` all or nothing: the first refusal is raised, with the fields of all that are like it.
+        """
+        self._check_size(specs)
+        token = secrets.randbits(62)
+        prepared = [
+            _caught(self._prepare, spec, caller, token, f"tasks[{i}]") for i, spec in enumerate(specs)
+        ]
+        good = [new for new in prepared if isinstance(new, NewTask)]
+        if atomic:
+            _raise_first([new for new in prepared if isinstance(new, MillhandError)])
+        results = await self._insert(good, atomic=atomic) if good else []
+        stored = iter(results)
+        answers = [
+            new if isinstance(new, MillhandError) else _caught(self._answer, next(stored), f"tasks[{i}]")
+            for i, new in enumerate(prepared)
+        ]
+        if atomic:
+            refused = zip(answers, results, strict=True)
+            _raise_first(
+                [a for a, r in refused if isinstance(a, MillhandError) and not isinstance(r, Withheld)]
+            )
+        return answers
+
+    def _check_size(self, specs: Sequence[TaskSpec]) -> None:
+        if not specs:
+            raise errors.InvalidArgument("a batch has at least one task", field="tasks")
+        if len(specs) > self._max_batch:
+            raise errors.InvalidArgument(
+                f"a batch has at most {self._max_batch} tasks, not {len(specs)}; send several", field="tasks"
+            )
+
+    def _prepare(self, spec: TaskSpec, caller: Caller, token: int, path: str) -> NewTask:
+        entry = self._catalogue.get(spec.handler)
+        if entry is None:
+            raise errors.InvalidTaskFunc(
+                f"no handler is called {spec.handler!r}; known are {self._known()}",
+                field=f"{path}.handler",
+                metadata={"handler": spec.handler},
+            )
+        id_given = bool(spec.id)
+        if not id_given:
+            spec = msgspec.structs.replace(spec, id=new_task_id())
+        return NewTask(
+            spec=spec,
+            # Interned: a million queued tasks share the few names there are.
+            queue=sys.intern(entry.queue_of(spec)),
+            priority=entry.priority_of(spec),
+            start_timeout_us=entry.start_timeout_of(spec) or None,
+            principal=caller.principal,
+            session_id=caller.session_id,
+            token=token,
+            id_given=id_given,
+        )
+
+    def _known(self) -> str:
+        names = self._catalogue.names()
+        shown = ", ".join(names[:_NAMED_HANDLERS]) or "none"
+        more = len(names) - _NAMED_HANDLERS
+        return f"{shown} and {more} more" if more > 0 else shown
+
+    async def _insert(self, tasks: Sequence[NewTask], *, atomic: bool) -> list[InsertResult]:
+        """Inserts, and settles an unknown outcome by inserting again: known rows are found, not doubled."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                results = await self._store.insert(tasks, atomic=atomic, max_waiting=self._max_queued)
+            except StoreOutcomeUnknown:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                await Wakeup(self._clock).wait(_RETRY_US)
+            else:
+                return [_own(result, new, attempt) for result, new in zip(results, tasks, strict=True)]
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _answer(self, result: InsertResult, path: str) -> Inserted:
+        match result:
+            case Inserted():
+                if result.created:
+                    self._on_accepted(result.task)
+                return result
+            case Conflict():
+                raise errors.AlreadyExists(
+                    f"the {result.field} is taken by task {result.task_id!r}, which has other content",
+                    task_id=result.task_id,
+                    field=f"{path}.{result.field}",
+                )
+            case Full():
+                raise errors.QueueFull(result.limit)
+            case Withheld():
+                raise errors.InvalidArgument("another task of the batch was refused", field=path)
+
+
+def _own(result: InsertResult, new: NewTask, attempt: int) -> InsertResult:
+    # A row with this call's token, found by a repeated insert, was created by the one before.
+    if attempt and isinstance(result, Inserted) and result.task.token == new.token:
+        return Inserted(result.task, created=True)
+    return result
+
+
+def _caught(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | MillhandError:
+    try:
+        return function(*args, **kwargs)
+    except MillhandError as error:
+        return error
+
+
+def _raise_first(refusals: Sequence[MillhandError]) -> None:
+    """Raises the first refusal of an atomic batch, with the fields of the others of its kind."""
+    if not refusals:
+        return
+    first = refusals[0]
+    alike = [error for error in refusals if error.reason == first.reason]
+    first.violations = tuple(violation for error in alike for violation in error.violations)
+    raise first

@@ -1,0 +1,195 @@
+"""Builds the parts of an engine and connects them; the order is the one in which they need each other."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from millhand_server.core.execution import Isolation
+from millhand_server.core.ports import Clock, Executor, Retention, TaskStore
+from millhand_server.core.task import Owner, Task
+from millhand_server.engine.acceptance import Acceptance
+from millhand_server.engine.attempts import LiveAttempts
+from millhand_server.engine.cancelling import Cancelling
+from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.closing import Closing
+from millhand_server.engine.dispatcher import Dispatcher
+from millhand_server.engine.explaining import Explaining
+from millhand_server.engine.limiter import TokenBucket
+from millhand_server.engine.options import ManagerOptions
+from millhand_server.engine.pool import Pool
+from millhand_server.engine.presenting import Presenting
+from millhand_server.engine.results import Results
+from millhand_server.engine.settler import Settler
+from millhand_server.engine.tail import LogTail
+from millhand_server.engine.upkeep import Expiry, Pruning
+from millhand_server.engine.waiting import Waiting
+from millhand_server.engine.watchdog import Watchdog
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an engine is made of."""
+
+    store: TaskStore
+    executors: Sequence[Executor]
+    catalogue: Catalogue
+    clock: Clock
+    options: ManagerOptions
+    retention: Retention
+    node: str
+    random_source: random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The connected parts."""
+
+    given: Given
+    live: LiveAttempts
+    tail: LogTail
+    settler: Settler
+    dispatcher: Dispatcher
+    watchdog: Watchdog
+    expiry: Expiry
+    pruning: Pruning
+    acceptance: Acceptance
+    cancelling: Cancelling
+    presenting: Presenting
+    results: Results
+    waiting: Waiting
+    explaining: Explaining
+    closing: Closing
+
+    def loops(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """Returns what runs for as long as the engine does, by name."""
+        return {
+            "tail": self.tail.run(),
+            "settler": self.settler.run(),
+            "dispatcher": self.dispatcher.run(),
+            "watchdog": self.watchdog.run(),
+            "expiry": self.expiry.run(),
+            "pruning": self.pruning.run(),
+        }
+
+
+def assemble(given: Given, *, epoch: str) -> Engine:
+    """Returns an engine on an opened store whose log has this epoch."""
+    store, clock, options, catalogue = given.store, given.clock, given.options, given.catalogue
+    live = LiveAttempts()
+    tail = LogTail(store, clock)
+    limiter = TokenBucket(options.tasks_per_second, clock)
+    pools = _pools(given)
+    settler = Settler(
+        store=store,
+        live=live,
+        tail=tail,
+        catalogue=catalogue,
+        clock=clock,
+        node=given.node,
+        random_source=given.random_source,
+    )
+    dispatcher = Dispatcher(
+        store=store,
+        pools=list(pools.values()),
+        live=live,
+        limiter=limiter,
+        catalogue=catalogue,
+        clock=clock,
+        owner=Owner(given.node, secrets.randbits(62)),
+        max_tasks=options.max_tasks,
+    )
+    watchdog = Watchdog(
+        live=live,
+        executors={isolation: pool.executor for isolation, pool in pools.items()},
+        settler=settler,
+        clock=clock,
+        stuck_after_us=options.stuck_after_us,
+    )
+    expiry = Expiry(store, tail, clock)
+
+    def offer(task: Task) -> None:
+        dispatcher.offer(task)
+        expiry.offer(task)
+
+    settler.on_freed = dispatcher.freed
+    settler.on_started = watchdog.watch
+    settler.on_waiting = offer
+    dispatcher.on_granted = watchdog.watch
+    acceptance = Acceptance(
+        store=store,
+        catalogue=catalogue,
+        clock=clock,
+        max_queued=options.limits.max_queued,
+        max_batch=options.limits.max_batch_tasks,
+        on_accepted=offer,
+    )
+    cancelling = Cancelling(store=store, live=live, watchdog=watchdog, tail=tail, clock=clock)
+    presenting = Presenting(live, dispatcher, clock)
+    return Engine(
+        given=given,
+        live=live,
+        tail=tail,
+        settler=settler,
+        dispatcher=dispatcher,
+        watchdog=watchdog,
+        expiry=expiry,
+        pruning=Pruning(store, given.retention, clock),
+        acceptance=acceptance,
+        cancelling=cancelling,
+        presenting=presenting,
+        results=Results(
+            store=store,
+            tail=tail,
+            clock=clock,
+            epoch=epoch,
+            keep_alive_us=options.keep_alive_us,
+            max_lag=options.max_lag,
+        ),
+        waiting=Waiting(
+            store=store,
+            tail=tail,
+            acceptance=acceptance,
+            cancelling=cancelling,
+            presenting=presenting,
+            clock=clock,
+            on_waiting=offer,
+        ),
+        explaining=Explaining(
+            store=store,
+            dispatcher=dispatcher,
+            pools=pools,
+            live=live,
+            limiter=limiter,
+            catalogue=catalogue,
+            clock=clock,
+        ),
+        closing=Closing(
+            store=store,
+            executors=list(given.executors),
+            live=live,
+            dispatcher=dispatcher,
+            watchdog=watchdog,
+            settler=settler,
+            tail=tail,
+            clock=clock,
+            grace_us=options.grace_us,
+            stop_us=options.stop_us,
+        ),
+    )
+
+
+def _pools(given: Given) -> dict[Isolation, Pool]:
+    options = given.options
+    most = options.max_workers if options.max_tasks is None else options.max_tasks
+    return {
+        executor.isolation: Pool(
+            executor,
+            workers=options.max_workers if executor.isolation is Isolation.THREAD else most,
+            claim_ahead_us=options.claim_ahead_us,
+        )
+        for executor in given.executors
+    }

@@ -1,0 +1,248 @@
+"""Claims due tasks for free workers and grants them to executors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
+from millhand_server.core.execution import Grant, Isolation
+from millhand_server.core.ports import Claimed, Clock, LaneHead, TaskStore, Want
+from millhand_server.core.query import Page, Seen, TaskFilter
+from millhand_server.core.task import Lane, Owner, Task
+from millhand_server.engine.attempts import LiveAttempt, LiveAttempts
+from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.clock import Wakeup
+from millhand_server.engine.limiter import TokenBucket
+from millhand_server.engine.pool import Pool
+
+logger = logging.getLogger(__name__)
+
+_RETRY_US = 100_000
+
+#: A lane that the store holds not due yet is asked again no sooner than this: two clocks may differ.
+_LEAST_WAIT_US = 5_000
+
+
+class Dispatcher:
+    """Decides what starts next on this node. Belongs to the engine's loop; there are no locks.
+
+    It knows of each lane only whether something is due, and else when something will be; order is the
+    store's business. `max_tasks` bounds the attempts that run at once, over all executors.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        pools: Sequence[Pool],
+        live: LiveAttempts,
+        limiter: TokenBucket,
+        catalogue: Catalogue,
+        clock: Clock,
+        owner: Owner,
+        max_tasks: int | None,
+    ) -> None:
+        self._store = store
+        self._pools = {pool.executor.isolation: pool for pool in pools}
+        self._live = live
+        self._limiter = limiter
+        self._catalogue = catalogue
+        self._clock = clock
+        self._owner = owner
+        self._max_tasks = max_tasks
+        self._wakeup = Wakeup(clock)
+        #: Lane -> when something of it is due, by this node's clock; in the past: something is.
+        self._due_us: dict[Lane, int] = {}
+        #: Called for each attempt that was granted.
+        self.on_granted: Callable[[LiveAttempt], None] = lambda _: None
+        self.claims = True
+        self.store_is_available = True
+
+    @property
+    def workers(self) -> int:
+        """The number of threads that run plain handlers."""
+        return self._pools[Isolation.THREAD].workers
+
+    @property
+    def max_tasks(self) -> int:
+        """How many attempts may run at once; follows the number of workers unless it was set."""
+        return self.workers if self._max_tasks is None else self._max_tasks
+
+    @property
+    def running(self) -> int:
+        """How many attempts run now, code that should have ended included."""
+        return sum(pool.busy for pool in self._pools.values())
+
+    async def start(self) -> None:
+        """Learns of what waits in the store already."""
+        self._note(await self._store.lanes())
+
+    def offer(self, task: Task) -> None:
+        """Says that a task waits, unclaimed."""
+        lane = task.lane
+        known_us = self._due_us.get(lane)
+        if known_us is None or task.due_us < known_us:
+            self._due_us[lane] = task.due_us
+        self._wakeup.ring()
+
+    def freed(self, live: LiveAttempt) -> None:
+        """Says that an attempt's code has ended, or never began."""
+        self._pools[live.isolation].give_back(live, self._clock.monotonic_us())
+        if not live.started:
+            self._limiter.refund(1)
+        self._wakeup.ring()
+
+    def resize(self, workers: int) -> None:
+        """Changes the number of workers; 0 lets nothing more begin."""
+        self._pools[Isolation.THREAD].resize(workers)
+        for isolation, pool in self._pools.items():
+            if isolation is not Isolation.THREAD:
+                pool.resize(min(workers, 1) * self.max_tasks)
+        self._wakeup.ring()
+
+    def drain(self) -> None:
+        """Stops claiming, and asks for everything back that has not begun."""
+        self.claims = False
+        for pool in self._pools.values():
+            pool.executor.recall([live.key for live in self._live if not live.started])
+
+    async def limited_heads(self) -> frozenset[str]:
+        """Returns the due lane heads that nothing but the rate limit holds back."""
+        if self._limiter.wait_us() == 0 or not self.claims:
+            return frozenset()
+        return frozenset(head.head_id for head in await self._store.lanes() if head.head_id is not None)
+
+    async def run(self) -> None:
+        """Dispatches, for ever."""
+        while True:
+            delay_us = await self._dispatch()
+            await self._wakeup.wait(delay_us)
+
+    async def _dispatch(self) -> int | None:
+        """Claims until there is nothing to claim or no place for it; returns how long to wait then."""
+        try:
+            while wants := self._wants():
+                await self._claim(wants, self._places(wants))
+        except StoreUnavailable as error:
+            self.store_is_available = False
+            logger.warning("cannot claim tasks: %s", error.message)
+            return _RETRY_US
+        self.store_is_available = True
+        return self._wait_us()
+
+    def _wants(self) -> list[Want]:
+        if not self.claims:
+            return []
+        due = self._due_lanes()
+        free = self.max_tasks - self.running
+        wants = [
+            Want(tuple(lanes), places)
+            for isolation, lanes in due.items()
+            if (places := min(free, self._pools[isolation].free)) > 0
+        ]
+        if self._limiter.limited:
+            return wants if self._limiter.available() > 0 else []
+        return wants or self._wants_ahead(due)
+
+    def _wants_ahead(self, due: dict[Isolation, list[Lane]]) -> list[Want]:
+        # Only when nobody else waits for the places: a thread hands its place to the next grant in its
+        # queue, so a pool that claims ahead would never let go of what another pool is waiting for.
+        if len(due) != 1:
+            return []
+        [(isolation, lanes)] = due.items()
+        ahead = self._pools[isolation].ahead(lane.handler for lane in lanes)
+        return [Want(tuple(lanes), ahead)] if ahead > 0 else []
+
+    def _places(self, wants: Sequence[Want]) -> int:
+        places = sum(want.limit for want in wants)
+        free = self.max_tasks - self.running
+        if free > 0:
+            places = min(places, free)
+        return min(places, self._limiter.available()) if self._limiter.limited else places
+
+    def _due_lanes(self) -> dict[Isolation, list[Lane]]:
+        now_us = self._clock.now_us()
+        due: dict[Isolation, list[Lane]] = {}
+        for lane, due_us in self._due_us.items():
+            entry = self._catalogue.get(lane.handler)
+            if due_us <= now_us and entry is not None:
+                due.setdefault(entry.isolation, []).append(lane)
+        return due
+
+    async def _claim(self, wants: Sequence[Want], places: int) -> None:
+        # What is known of the lanes is dropped before the store is asked: tasks that are offered meanwhile
+        # stay noted, whatever the answer.
+        lanes = [lane for want in wants for lane in want.lanes]
+        known = [(lane, self._due_us.pop(lane)) for lane in lanes]
+        try:
+            claimed = await self._claim_or_read_back(wants, places)
+        except StoreUnavailable:
+            self._due_us.update(known)
+            raise
+        if self._limiter.limited:
+            self._limiter.charge(len(claimed.tasks))
+        self._note(claimed.lanes)
+        self._grant(claimed.tasks)
+
+    async def _claim_or_read_back(self, wants: Sequence[Want], places: int) -> Claimed:
+        try:
+            return await self._store.claim(wants, limit=places, owner=self._owner)
+        except StoreOutcomeUnknown:
+            return await self._read_back_claims(wants)
+
+    async def _read_back_claims(self, wants: Sequence[Want]) -> Claimed:
+        """Finds what a claim whose outcome is unknown has claimed: held by us, and not granted."""
+        mine = TaskFilter(owner_epoch=self._owner.epoch)
+        found = await self._store.find(mine, Page(limit=10_000), Seen(self._clock.now_us()))
+        orphans = [task for task in found.tasks if self._live.get(task.key) is None]
+        wanted = {lane for want in wants for lane in want.lanes}
+        lanes = [head for head in await self._store.lanes() if head.lane in wanted]
+        return Claimed(tuple(orphans), tuple(lanes))
+
+    def _grant(self, tasks: Iterable[Task]) -> None:
+        grants: dict[Isolation, list[Grant]] = {}
+        now_us, mono_us = self._clock.now_us(), self._clock.monotonic_us()
+        for task in tasks:
+            entry = self._catalogue[task.spec.handler]
+            timeout_us = entry.timeout_of(task.spec)
+            live = LiveAttempt(task, entry.isolation, timeout_us=timeout_us, granted_mono_us=mono_us)
+            self._live.add(live)
+            self.on_granted(live)
+            grants.setdefault(entry.isolation, []).append(_grant_of(task, timeout_us, now_us))
+        for isolation, batch in grants.items():
+            self._pools[isolation].submit(batch)
+
+    def _note(self, heads: Iterable[LaneHead]) -> None:
+        now_us = self._clock.now_us()
+        for head in heads:
+            if head.head_id is not None:
+                self._due_us[head.lane] = now_us
+            elif head.next_due_us is not None:
+                due_us = max(head.next_due_us, now_us + _LEAST_WAIT_US)
+                self._due_us[head.lane] = min(self._due_us.get(head.lane, due_us), due_us)
+
+    def _wait_us(self) -> int | None:
+        """Returns how long nothing can change by time alone: until a lane is due, or a token there."""
+        if not self.claims:
+            return None
+        now_us = self._clock.now_us()
+        waits = [due_us - now_us for due_us in self._due_us.values() if due_us > now_us]
+        if len(waits) < len(self._due_us) and (wait_us := self._limiter.wait_us()):
+            waits.append(wait_us)
+        return min(waits, default=None)
+
+
+def _grant_of(task: Task, timeout_us: int, now_us: int) -> Grant:
+    spec = task.spec
+    ends = [end for end in (spec.deadline_us, now_us + timeout_us if timeout_us else None) if end]
+    return Grant(
+        key=task.key,
+        handler=spec.handler,
+        payload=spec.payload,
+        labels=spec.labels,
+        correlation_id=spec.correlation_id,
+        traceparent=spec.traceparent,
+        deadline_us=min(ends, default=None),
+        last_heartbeat=task.last_heartbeat,
+    )

@@ -1,0 +1,1 @@
+"""Where handlers' code runs: one module per kind, all with the same face (`core.ports.Executor`)."""

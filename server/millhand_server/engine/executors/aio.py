@@ -1,0 +1,122 @@
+"""Runs `async def` handlers on an event loop of their own, in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+from millhand_server.core.execution import (
+    Frame,
+    Grant,
+    Isolation,
+    Outcome,
+    Returned,
+    Started,
+    StopCause,
+    Stopped,
+)
+from millhand_server.core.ports import Clock, PayloadCodec
+from millhand_server.core.task import AttemptKey
+from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.executors.thread import STOP_REASONS
+from millhand_server.engine.outbox import Outbox
+from millhand_server.engine.runner import Run
+
+WORKER = "millhand-async"
+
+#: How long cancelled handlers may take to clean up after the executor was stopped.
+_LAST_WORDS_S = 1.0
+
+
+class AsyncExecutor:
+    """One thread with one loop; how many attempts share it is the dispatcher's to bound.
+
+    It is not the engine's loop, so that a handler that forgets to await holds up other async handlers and
+    never an RPC.
+    """
+
+    isolation = Isolation.ASYNC
+
+    def __init__(self, catalogue: Catalogue, codec: PayloadCodec, clock: Clock) -> None:
+        self._catalogue = catalogue
+        self._codec = codec
+        self._clock = clock
+        self._pending: dict[AttemptKey, Grant] = {}
+        self._runs: dict[AttemptKey, tuple[Run, asyncio.Task[Outcome]]] = {}
+        self._shutting_down = False
+
+    def start(self, sink: Callable[[Sequence[Frame]], None], *, workers: int) -> None:
+        self._outbox = Outbox(asyncio.get_running_loop(), sink)
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._serve, name=WORKER, daemon=True).start()
+
+    def submit(self, grants: Sequence[Grant]) -> None:
+        for grant in grants:
+            self._pending[grant.key] = grant
+        self._loop.call_soon_threadsafe(self._begin, [grant.key for grant in grants])
+
+    def signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
+        self.recall(keys)
+        # After the recall, and after every begin that was asked for earlier: what still runs is in `_runs`.
+        self._loop.call_soon_threadsafe(self._signal, list(keys), cause)
+
+    def recall(self, keys: Sequence[AttemptKey]) -> None:
+        for key in keys:
+            if self._pending.pop(key, None) is not None:
+                self._outbox.put(Returned(key))
+
+    def announce_shutdown(self) -> None:
+        self._loop.call_soon_threadsafe(self._announce_shutdown)
+
+    def resize(self, workers: int) -> None:
+        """Does nothing: a loop has no workers to add, and the dispatcher bounds the attempts."""
+
+    async def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        # What still runs was left behind by a manager that has closed: nobody waits for its outcome.
+        left_behind = [task for _, task in self._runs.values()]
+        for task in left_behind:
+            task.cancel()
+        if left_behind:
+            self._loop.run_until_complete(asyncio.wait(left_behind, timeout=_LAST_WORDS_S))
+        self._loop.close()
+
+    def _begin(self, keys: Sequence[AttemptKey]) -> None:
+        for key in keys:
+            grant = self._pending.pop(key, None)
+            if grant is not None:
+                self._attempt(grant)
+
+    def _attempt(self, grant: Grant) -> None:
+        handler = self._catalogue[grant.handler].handler
+        run = Run(handler, grant, self._codec, self._clock, self._outbox)
+        if self._shutting_down:
+            run.context.signal_shutdown()
+        self._outbox.put(Started(grant.key, WORKER, self._clock.now_us()))
+        task = self._loop.create_task(run.call_async(), name=f"{grant.handler} {grant.key.task_id}")
+        self._runs[grant.key] = (run, task)
+        task.add_done_callback(lambda done: self._finish(run, done))
+
+    def _finish(self, run: Run, task: asyncio.Task[Outcome]) -> None:
+        del self._runs[run.grant.key]
+        # A task that is cancelled before its first step never enters the handler.
+        outcome = Stopped() if task.cancelled() else task.result()
+        self._outbox.put(*run.finished(outcome))
+
+    def _signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
+        for key in keys:
+            if key in self._runs:
+                run, task = self._runs[key]
+                run.context.signal(STOP_REASONS[cause])
+                if run.handler.raise_on_cancel:
+                    run.context.when_unshielded(task.cancel)
+
+    def _announce_shutdown(self) -> None:
+        self._shutting_down = True
+        for run, _ in self._runs.values():
+            run.context.signal_shutdown()

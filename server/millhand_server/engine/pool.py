@@ -1,0 +1,72 @@
+"""One executor as the dispatcher sees it: its places, and how far claims may reach ahead of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from millhand_server.core.execution import Grant, Isolation
+from millhand_server.core.ports import Executor
+from millhand_server.engine.attempts import LiveAttempt
+
+#: However quick the handlers are, no more than this many grants wait in an executor.
+_MOST_AHEAD = 256
+
+#: How much one more measured duration counts in the average.
+_WEIGHT = 0.1
+
+
+class Pool:
+    """Counts the grants that an executor holds. Belongs to the engine's loop."""
+
+    def __init__(self, executor: Executor, *, workers: int, claim_ahead_us: int) -> None:
+        self.executor = executor
+        self.workers = workers
+        self._claim_ahead_us = claim_ahead_us
+        self._granted = 0
+        self._mean_us: dict[str, float] = {}
+
+    @property
+    def busy(self) -> int:
+        """How many of its workers have something to run."""
+        return min(self._granted, self.workers)
+
+    @property
+    def free(self) -> int:
+        """How many more attempts could start at once."""
+        return max(0, self.workers - self._granted)
+
+    def ahead(self, handlers: Iterable[str]) -> int:
+        """Returns how many more grants of these handlers may wait for a worker.
+
+        As many as would start within the reach of claims at the handlers' measured durations; none while
+        one of them is unmeasured or slow. Loops do not queue, so they never claim ahead.
+        """
+        means = [self._mean_us.get(handler) for handler in handlers]
+        if self.executor.isolation is Isolation.ASYNC or self.workers == 0 or None in means:
+            return 0
+        slowest_us = max((mean for mean in means if mean is not None), default=0.0)
+        reach = self.workers * self._claim_ahead_us / max(slowest_us, 1.0)
+        if reach < 2 * self.workers:
+            return 0
+        return min(_MOST_AHEAD, int(reach)) - (self._granted - self.workers)
+
+    def submit(self, grants: Sequence[Grant]) -> None:
+        self._granted += len(grants)
+        self.executor.submit(grants)
+
+    def give_back(self, live: LiveAttempt, now_mono_us: int) -> None:
+        """Takes the place of an attempt back, and learns how long its handler takes."""
+        self._granted -= 1
+        if live.started_mono_us is None:
+            return
+        took_us = now_mono_us - live.started_mono_us
+        mean_us = self._mean_us.get(live.task.spec.handler, float(took_us))
+        self._mean_us[live.task.spec.handler] = mean_us + _WEIGHT * (took_us - mean_us)
+
+    def mean_us(self, handler: str) -> float | None:
+        """Returns how long the handler takes on average, in microseconds; None while that is not known."""
+        return self._mean_us.get(handler)
+
+    def resize(self, workers: int) -> None:
+        self.workers = workers
+        self.executor.resize(workers)

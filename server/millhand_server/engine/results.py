@@ -1,0 +1,97 @@
+"""Opens readers of the log, and reads single pages of it."""
+
+from __future__ import annotations
+
+from millhand_server.core.cursor import Cursor
+from millhand_server.core.errors import TaskNotFound
+from millhand_server.core.ports import Clock, LogPage, TaskStore
+from millhand_server.core.query import EVERYTHING, TaskFilter
+from millhand_server.engine.answers import GapFrame, ResultFrame, ResultsPage
+from millhand_server.engine.reading import ReadRequest, ResultReader, Start, start_of
+from millhand_server.engine.tail import LogTail
+
+#: Reading past every position that there can be tells the log's bounds.
+_PAST_THE_END = 2**62
+
+
+class Results:
+    """The log, as callers ask for it. Belongs to the engine's loop."""
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        tail: LogTail,
+        clock: Clock,
+        epoch: str,
+        keep_alive_us: int,
+        max_lag: int,
+    ) -> None:
+        self._store = store
+        self._tail = tail
+        self._clock = clock
+        self._epoch = epoch
+        self._keep_alive_us = keep_alive_us
+        self._max_lag = max_lag
+
+    async def open_reader(self, request: ReadRequest) -> ResultReader:
+        """Returns a reader in its place; it must be closed.
+
+        Raises:
+            InvalidArgument: the parts of the request do not go together.
+            CursorInvalid: its cursor was not made by this service.
+            TaskNotFound: close_on_completion names a task that is not known.
+        """
+        request.check()
+        start = start_of(
+            request.after,
+            await self._bounds(),
+            self._epoch,
+            from_now_on=request.follow and not request.wanted.ids,
+        )
+        remaining = await self._remaining(request, start)
+        return ResultReader(
+            request,
+            start,
+            remaining=remaining,
+            store=self._store,
+            tail=self._tail,
+            clock=self._clock,
+            epoch=self._epoch,
+            keep_alive_us=self._keep_alive_us,
+            max_lag=self._max_lag,
+        )
+
+    async def page(self, wanted: TaskFilter, after: str, *, limit: int, max_bytes: int) -> ResultsPage:
+        """Returns up to `limit` results after a cursor, without waiting for any."""
+        start = start_of(after, await self._bounds(), self._epoch, from_now_on=False)
+        position = start.position
+        results: list[ResultFrame] = []
+        gap = start.gap
+        while not results:
+            page = await self._store.read_log(position, wanted, limit=limit, max_bytes=max_bytes)
+            if gap is None and page.first > position + 1:
+                oldest = Cursor(self._epoch, page.first - 1)
+                gap = GapFrame(str(Cursor(self._epoch, position)), oldest, oldest.position - position)
+            results = [ResultFrame(task, Cursor(self._epoch, task.position)) for task in page.tasks]
+            position = max(position, page.position)
+            if position >= page.last:
+                break
+        return ResultsPage(tuple(results), Cursor(self._epoch, position), gap)
+
+    async def _bounds(self) -> LogPage:
+        return await self._store.read_log(_PAST_THE_END, EVERYTHING, limit=1, max_bytes=1)
+
+    async def _remaining(self, request: ReadRequest, start: Start) -> set[str]:
+        """Returns the tasks whose results are to come, for a reader that ends after them."""
+        if not request.close_on_completion:
+            return set()
+        remaining: set[str] = set()
+        ids = sorted(request.wanted.ids)
+        for task_id, row in zip(ids, await self._store.get(ids), strict=True):
+            if row is None and start.gap is None:
+                raise TaskNotFound(task_id, field="filter.ids")
+            # After a gap an unknown task was trimmed with its result: it counts as done.
+            if row is not None and not 0 < row.position <= start.position:
+                remaining.add(task_id)
+        return remaining

@@ -1,0 +1,171 @@
+"""One attempt: decode the request, call the handler, and say as data how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from datetime import UTC, datetime, timedelta
+
+from millhand.kit import Cancelled, Fatal, Handler, RetryAfter, TaskContext, TaskInfo
+from millhand.kit import Failed as HandlerFailed
+from millhand_server.core.errors import InvalidPayload
+from millhand_server.core.execution import (
+    Failed,
+    Finished,
+    Grant,
+    Heartbeat,
+    Outcome,
+    Progressed,
+    Stopped,
+    Succeeded,
+)
+from millhand_server.core.ports import Clock, PayloadCodec
+from millhand_server.engine.outbox import Outbox
+
+#: The reason of a failure that the handler gave none for.
+HANDLER_FAILED = "HANDLER_FAILED"
+
+#: Progress of one attempt crosses to the loop at most this often.
+_PROGRESS_INTERVAL_US = 100_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+logger = logging.getLogger(__name__)
+
+
+class Run:
+    """One attempt in the making: its context, its reports, and how it ended.
+
+    Used by one worker; `context` may be signalled from any thread.
+    """
+
+    def __init__(
+        self, handler: Handler, grant: Grant, codec: PayloadCodec, clock: Clock, outbox: Outbox
+    ) -> None:
+        self.handler = handler
+        self.grant = grant
+        self._codec = codec
+        self._reporter = _Reporter(grant, codec, clock, outbox)
+        self._clock = clock
+        self.context = TaskContext(_info(handler, grant, codec), self._reporter)
+
+    def call(self) -> Outcome:
+        """Runs a plain handler to its end. Whatever it raises becomes an outcome: a worker outlives it."""
+        try:
+            return self._succeeded(self.handler.call(self._request(), self.context))
+        except BaseException as error:
+            return self._failure(error)
+
+    async def call_async(self) -> Outcome:
+        """As `call`, for an async handler."""
+        try:
+            return self._succeeded(await self.handler.call(self._request(), self.context))
+        except BaseException as error:
+            return self._failure(error)
+
+    def finished(self, outcome: Outcome) -> list[Progressed | Finished]:
+        """Returns the last frames of the attempt."""
+        frames: list[Progressed | Finished] = []
+        if (progress := self._reporter.take_unsent()) is not None:
+            frames.append(progress)
+        frames.append(Finished(self.grant.key, outcome, self._clock.now_us()))
+        return frames
+
+    def _request(self) -> object:
+        return self._codec.decode(self.grant.payload)
+
+    def _succeeded(self, result: object) -> Outcome:
+        try:
+            return Succeeded(self._codec.encode(result))
+        except InvalidPayload as error:
+            # Trying again would give the same kind of result.
+            return Failed(HANDLER_FAILED, f"the result cannot be encoded: {error.message}", fatal=True)
+
+    def _failure(self, error: BaseException) -> Outcome:
+        if self.context.cancelled and _is_stop(error):
+            return Stopped()
+        match error:
+            case RetryAfter():
+                return Failed(
+                    HANDLER_FAILED,
+                    error.message,
+                    retry_after_us=error.delay // timedelta(microseconds=1),
+                )
+            case HandlerFailed():
+                return Failed(error.reason, error.message, from_handler=True, fatal=isinstance(error, Fatal))
+            case InvalidPayload():
+                return Failed(HANDLER_FAILED, f"the payload cannot be read: {error.message}", fatal=True)
+        _log_unexpected(self.grant, error)
+        return Failed(HANDLER_FAILED, type(error).__name__)
+
+
+def _is_stop(error: BaseException) -> bool:
+    return isinstance(error, Cancelled | asyncio.CancelledError)
+
+
+def _info(handler: Handler, grant: Grant, codec: PayloadCodec) -> TaskInfo:
+    deadline_us = grant.deadline_us
+    return TaskInfo(
+        id=grant.key.task_id,
+        attempt=grant.key.attempt,
+        handler=handler.name,
+        labels=grant.labels,
+        correlation_id=grant.correlation_id,
+        traceparent=grant.traceparent,
+        deadline=None if deadline_us is None else _EPOCH + timedelta(microseconds=deadline_us),
+        last_heartbeat=_last_heartbeat(grant, codec),
+    )
+
+
+def _last_heartbeat(grant: Grant, codec: PayloadCodec) -> object:
+    try:
+        return codec.decode(grant.last_heartbeat)
+    except InvalidPayload as error:
+        # Written by another server that knew more message types; the attempt can do without it.
+        logger.warning("task %s: its last heartbeat cannot be read: %s", grant.key.task_id, error.message)
+        return None
+
+
+def _log_unexpected(grant: Grant, error: BaseException) -> None:
+    # The text of an exception may quote the payload, so only its type and where it happened are logged;
+    # who sets this logger to DEBUG asks for the text too.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.warning(
+        "handler %s raised %s in attempt %d of task %s\n%s",
+        grant.handler,
+        type(error).__name__,
+        grant.key.attempt,
+        grant.key.task_id,
+        frames,
+    )
+    logger.debug("the text of that exception", exc_info=error)
+
+
+class _Reporter:
+    """Sends what a handler reports, progress at a bounded rate. Any thread of the handler may call it."""
+
+    def __init__(self, grant: Grant, codec: PayloadCodec, clock: Clock, outbox: Outbox) -> None:
+        self._key = grant.key
+        self._codec = codec
+        self._clock = clock
+        self._outbox = outbox
+        self._sent_us: int | None = None
+        self._unsent: Progressed | None = None
+
+    def progress(self, fraction: float, message: str) -> None:
+        frame = Progressed(self._key, fraction, message, self._clock.now_us())
+        now_us = self._clock.monotonic_us()
+        if self._sent_us is not None and now_us - self._sent_us < _PROGRESS_INTERVAL_US:
+            self._unsent = frame
+            return
+        self._sent_us = now_us
+        self._unsent = None
+        self._outbox.put(frame)
+
+    def heartbeat(self, details: object) -> None:
+        self._outbox.put(Heartbeat(self._key, self._codec.encode(details), self._clock.now_us()))
+
+    def take_unsent(self) -> Progressed | None:
+        unsent, self._unsent = self._unsent, None
+        return unsent

@@ -1,0 +1,210 @@
+"""Turns what executors report into transitions, stores them in batches, and passes on what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+
+from millhand_server.core import transition
+from millhand_server.core.errors import StoreUnavailable
+from millhand_server.core.execution import (
+    Finished,
+    Frame,
+    Heartbeat,
+    Outcome,
+    Progressed,
+    Returned,
+    Started,
+    StopCause,
+    Stopped,
+)
+from millhand_server.core.outcome import Ended, decide, may_retry
+from millhand_server.core.ports import Applied, Clock, TaskStore
+from millhand_server.core.task import AttemptKey, Progress, Task, TaskError
+from millhand_server.core.transition import Reported, Transition
+from millhand_server.engine.attempts import LiveAttempt, LiveAttempts
+from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.clock import Wakeup
+from millhand_server.engine.tail import LogTail
+
+logger = logging.getLogger(__name__)
+
+_RETRY_US = 100_000
+
+
+class Settler:
+    """The one way in which a task changes after its claim. Belongs to the engine's loop.
+
+    While one batch is being stored the next one gathers. A batch that the store could not take, or may have
+    taken, is offered again until it is done: guards make that safe, and all that follows from a row is
+    derived from the row as it is then.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        live: LiveAttempts,
+        tail: LogTail,
+        catalogue: Catalogue,
+        clock: Clock,
+        node: str,
+        random_source: random.Random,
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._tail = tail
+        self._catalogue = catalogue
+        self._clock = clock
+        self._node = node
+        self._random = random_source
+        self._frames: list[Frame] = []
+        self._early: list[Transition] = []
+        self._wakeup = Wakeup(clock)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        #: Called when an attempt's code has ended or never began, when one began, and for rows that wait.
+        self.on_freed: Callable[[LiveAttempt], None] = _ignore
+        self.on_started: Callable[[LiveAttempt], None] = _ignore
+        self.on_waiting: Callable[[Task], None] = _ignore
+        #: Whether the store took the last batch it was offered.
+        self.store_is_available = True
+
+    def take(self, frames: Sequence[Frame]) -> None:
+        """Takes frames from an executor."""
+        self._frames.extend(frames)
+        self._ring()
+
+    def end_early(self, live: LiveAttempt, cause: StopCause) -> None:
+        """Lets the task go on although the attempt's code still runs; what it says later is dropped."""
+        live.settled = True
+        self._early.append(self._ended(live, Stopped(), cause, self._clock.now_us()))
+        self._ring()
+
+    def may_retry(self, live: LiveAttempt, cause: StopCause) -> bool:
+        """Tells whether the task would get another attempt if this one ended for that cause."""
+        retries = self._catalogue[live.task.spec.handler].retries_of(live.task.spec)
+        return may_retry(live.task, self._facts(live, Stopped(), cause, 0), retries)
+
+    async def until_idle(self) -> None:
+        """Returns when everything taken so far is stored and passed on."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Settles, for ever."""
+        while True:
+            await self._wakeup.wait()
+            while self._frames or self._early:
+                transitions, freed = self._collect()
+                if transitions:
+                    self._pass_on(await self._apply(transitions))
+                for live in freed:
+                    self._live.remove(live)
+                    self.on_freed(live)
+            self._idle.set()
+
+    def _ring(self) -> None:
+        self._idle.clear()
+        self._wakeup.ring()
+
+    def _collect(self) -> tuple[list[Transition], list[LiveAttempt]]:
+        frames, self._frames = self._frames, []
+        early, self._early = self._early, []
+        starts: dict[AttemptKey, Transition] = {}
+        ends: list[Transition] = []
+        freed: list[LiveAttempt] = []
+        for frame in frames:
+            live = self._live.get(frame.key)
+            if live is None:
+                continue
+            match frame:
+                case Started():
+                    starts[frame.key] = self._started(live, frame)
+                case Progressed():
+                    self._progressed(live, frame)
+                case Heartbeat():
+                    live.reported = Reported(None, frame.details, frame.at_us)
+                case Finished():
+                    # Stored in one step when start and end arrive together.
+                    starts.pop(frame.key, None)
+                    freed.append(live)
+                    if not live.settled:
+                        ends.append(self._ended(live, frame.outcome, live.cause, frame.at_us))
+                case Returned():
+                    freed.append(live)
+                    ends.append(_returned(live))
+        return [*starts.values(), *early, *ends], freed
+
+    def _started(self, live: LiveAttempt, frame: Started) -> Transition:
+        live.start_us = frame.at_us
+        live.started_mono_us = self._clock.monotonic_us()
+        live.worker = frame.worker
+        live.notify()
+        self.on_started(live)
+        return transition.started(frame.key, at_us=frame.at_us, worker=frame.worker)
+
+    def _progressed(self, live: LiveAttempt, frame: Progressed) -> None:
+        if live.settled:
+            return
+        live.progress = Progress(frame.fraction, frame.message, frame.at_us)
+        self._tail.publish_progress(live.task, live.progress)
+
+    def _ended(self, live: LiveAttempt, outcome: Outcome, cause: StopCause | None, end_us: int) -> Transition:
+        retries = self._catalogue[live.task.spec.handler].retries_of(live.task.spec)
+        return decide(live.task, self._facts(live, outcome, cause, end_us), retries, self._random)
+
+    def _facts(self, live: LiveAttempt, outcome: Outcome, cause: StopCause | None, end_us: int) -> Ended:
+        return Ended(
+            outcome=outcome,
+            cause=cause,
+            node=self._node,
+            worker=live.worker,
+            start_us=live.start_us or end_us,
+            end_us=end_us,
+            told=live.told(),
+        )
+
+    async def _apply(self, transitions: Sequence[Transition]) -> list[Applied]:
+        while True:
+            try:
+                applied = await self._store.apply(transitions)
+            except StoreUnavailable as error:
+                self.store_is_available = False
+                logger.warning("the store did not take %d transitions: %s", len(transitions), error.message)
+                await Wakeup(self._clock).wait(_RETRY_US)
+            else:
+                self.store_is_available = True
+                return applied
+
+    def _pass_on(self, applied: Sequence[Applied]) -> None:
+        end = 0
+        for row in (result.task for result in applied):
+            if row is None:
+                continue
+            if row.is_final:
+                end = max(end, row.position)
+            elif row.owner is None:
+                self.on_waiting(row)
+            elif (live := self._live.get(row.key)) is not None:
+                live.task = row
+        self._tail.advance(end)
+
+
+def _returned(live: LiveAttempt) -> Transition:
+    if live.cause is StopCause.DEADLINE:
+        return transition.overdue_claimed(live.key, overdue_error(live.task, live.task.start_by_us or 0))
+    return transition.returned(live.key)
+
+
+def overdue_error(task: Task, now_us: int) -> TaskError:
+    """Returns the error of a task that waited too long: past its deadline, or past its start timeout."""
+    deadline_us = task.spec.deadline_us
+    if deadline_us is not None and deadline_us <= now_us:
+        return transition.timeout_error("deadline", "the task's deadline passed before it ran")
+    return transition.timeout_error("start", "the task waited longer than its start timeout")
+
+
+def _ignore(_: object) -> None:
+    """Does nothing: nobody listens."""

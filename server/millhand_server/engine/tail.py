@@ -1,0 +1,150 @@
+"""The end of the log: learns what became final, and wakes those who wait for it.
+
+What is published is only how far the log is. The tail reads the new part from the store, like any reader,
+so that results of other nodes arrive the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from millhand_server.core.errors import Closing, StoreUnavailable
+from millhand_server.core.ports import Clock, TaskStore
+from millhand_server.core.query import EVERYTHING, Seen, TaskFilter, matches
+from millhand_server.core.task import Progress, Task
+from millhand_server.engine.clock import Wakeup
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 1_000
+_PAGE_BYTES = 8 * 1024 * 1024
+_RETRY_US = 200_000
+
+#: A result's filter never depends on the time: a final status is shown as it is stored.
+_ANY_TIME = Seen(0)
+
+
+class Follower:
+    """One reader's place at the tail: rung when something for it is new, or when the tail ends.
+
+    `looked_at` is how far the tail has seen nothing that matches since the follower was last rung; a reader
+    that stood at `quiet_from` or later need not read up to there.
+    """
+
+    def __init__(self, wanted: TaskFilter, clock: Clock, *, progress: bool, position: int) -> None:
+        self.wanted = wanted
+        self.bell = Wakeup(clock)
+        self.wants_progress = progress
+        self.progress: dict[str, tuple[int, Progress]] = {}
+        self.quiet_from = position
+        self.looked_at = position
+
+
+class LogTail:
+    """Follows the log's end for everyone on this node. Belongs to the engine's loop."""
+
+    def __init__(self, store: TaskStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._wakeup = Wakeup(clock)
+        self._known = 0
+        self._waiters: dict[str, list[asyncio.Future[Task]]] = {}
+        self._followers: set[Follower] = set()
+        self.position = 0
+        self.ended = False
+
+    async def start(self) -> None:
+        """Begins at the log's present end."""
+        page = await self._store.read_log(2**62, EVERYTHING, limit=1, max_bytes=1)
+        self.position = self._known = page.last
+
+    def advance(self, position: int) -> None:
+        """Says that the log reaches to `position` now."""
+        if position > self._known:
+            self._known = position
+            self._wakeup.ring()
+
+    def wait_final(self, task_id: str) -> asyncio.Future[Task]:
+        """Returns a future of the final task. The caller then looks whether the task is final already.
+
+        The future must be given back with `forget` when it is not awaited to its end.
+
+        Raises:
+            Closing: nothing becomes final here any more.
+        """
+        if self.ended:
+            raise Closing
+        waiter: asyncio.Future[Task] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(task_id, []).append(waiter)
+        return waiter
+
+    def forget(self, task_id: str, waiter: asyncio.Future[Task]) -> None:
+        waiters = self._waiters.get(task_id)
+        if waiters is not None and waiter in waiters:
+            waiters.remove(waiter)
+            if not waiters:
+                del self._waiters[task_id]
+
+    def follow(self, wanted: TaskFilter, *, progress: bool) -> Follower:
+        """Adds a follower; it is given back with `unfollow`."""
+        follower = Follower(wanted, self._clock, progress=progress, position=self.position)
+        self._followers.add(follower)
+        return follower
+
+    def unfollow(self, follower: Follower) -> None:
+        self._followers.discard(follower)
+
+    def publish_progress(self, task: Task, progress: Progress) -> None:
+        """Hands the latest progress of a running task to those who want it."""
+        for follower in self._followers:
+            if follower.wants_progress and matches(follower.wanted, task, _ANY_TIME):
+                follower.progress[task.id] = (task.attempt, progress)
+                follower.bell.ring()
+
+    def end(self) -> None:
+        """Tells all followers that nothing more will come, and refuses those who wait for a task."""
+        self.ended = True
+        for follower in self._followers:
+            follower.bell.ring()
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_exception(Closing())
+        self._waiters.clear()
+
+    async def run(self) -> None:
+        """Reads what is new, for ever."""
+        while True:
+            await self._wakeup.wait()
+            while self.position < self._known:
+                try:
+                    await self._read()
+                except StoreUnavailable as error:
+                    logger.warning("cannot read the log: %s", error.message)
+                    await self._wakeup.wait(_RETRY_US)
+
+    async def _read(self) -> None:
+        page = await self._store.read_log(self.position, EVERYTHING, limit=_PAGE, max_bytes=_PAGE_BYTES)
+        self._resolve(page.tasks)
+        self._wake_followers(page.tasks, page.position)
+        self.position = page.position
+
+    def _resolve(self, tasks: Iterable[Task]) -> None:
+        if not self._waiters:
+            return
+        for task in tasks:
+            for waiter in self._waiters.pop(task.id, ()):
+                if not waiter.done():
+                    waiter.set_result(task)
+
+    def _wake_followers(self, tasks: tuple[Task, ...], position: int) -> None:
+        for follower in self._followers:
+            if follower.wants_progress:
+                for task in tasks:
+                    follower.progress.pop(task.id, None)
+            if any(matches(follower.wanted, task, _ANY_TIME) for task in tasks):
+                follower.quiet_from = position
+                follower.bell.ring()
+            follower.looked_at = position

@@ -1,0 +1,78 @@
+"""What a manager does by the clock: ends tasks that waited too long, and lets old results go."""
+
+from __future__ import annotations
+
+import logging
+
+from millhand_server.core import transition
+from millhand_server.core.errors import StoreUnavailable
+from millhand_server.core.ports import Clock, Retention, TaskStore
+from millhand_server.core.task import Task
+from millhand_server.engine.clock import Wakeup
+from millhand_server.engine.settler import overdue_error
+from millhand_server.engine.tail import LogTail
+
+logger = logging.getLogger(__name__)
+
+_RETRY_US = 200_000
+_BATCH = 500
+_PRUNE_INTERVAL_US = 5_000_000
+
+
+class Expiry:
+    """Ends tasks whose deadline or start timeout passes while they wait unclaimed."""
+
+    def __init__(self, store: TaskStore, tail: LogTail, clock: Clock) -> None:
+        self._store = store
+        self._tail = tail
+        self._clock = clock
+        self._wakeup = Wakeup(clock)
+        self._next_us: int | None = None
+
+    def offer(self, task: Task) -> None:
+        """Says that a task waits, unclaimed."""
+        start_by_us = task.start_by_us
+        if start_by_us is not None and (self._next_us is None or start_by_us < self._next_us):
+            self._wakeup.ring()
+
+    async def run(self) -> None:
+        """Expires, for ever."""
+        while True:
+            try:
+                self._next_us = await self._expire()
+            except StoreUnavailable as error:
+                logger.warning("cannot end overdue tasks: %s", error.message)
+                self._next_us = self._clock.now_us() + _RETRY_US
+            delay_us = None if self._next_us is None else self._next_us - self._clock.now_us()
+            await self._wakeup.wait(delay_us)
+
+    async def _expire(self) -> int | None:
+        while True:
+            overdue = await self._store.overdue(_BATCH)
+            if not overdue.tasks:
+                return overdue.next_us
+            now_us = self._clock.now_us()
+            applied = await self._store.apply(
+                [transition.overdue(task.id, overdue_error(task, now_us)) for task in overdue.tasks]
+            )
+            self._tail.advance(max((row.task.position for row in applied if row.task), default=0))
+
+
+class Pruning:
+    """Removes what is past its retention, a small step at a time."""
+
+    def __init__(self, store: TaskStore, retention: Retention, clock: Clock) -> None:
+        self._store = store
+        self._retention = retention
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Prunes, for ever."""
+        wakeup = Wakeup(self._clock)
+        while True:
+            await wakeup.wait(_PRUNE_INTERVAL_US)
+            try:
+                while (await self._store.prune(self._retention)).more:
+                    pass
+            except StoreUnavailable as error:
+                logger.warning("cannot prune: %s", error.message)
