@@ -56,6 +56,15 @@ async def test_a_completed_task_is_final_with_its_output_and_all_it_told(
     assert (row.owner, row.error, row.attempts) == (None, None, (ended(task),))
 
 
+async def test_an_attempt_may_be_stored_in_one_step_with_its_start(store: TaskStore) -> None:
+    await put(store, new_task("a"))
+    [task] = await claim(store)
+
+    row = await complete(store, task, b"out")
+
+    assert (row.status, row.start_us, row.worker) == (TaskStatus.COMPLETED, 10, "w-1")
+
+
 @pytest.mark.parametrize(
     ("end", "status"),
     [

@@ -287,10 +287,6 @@ def _start(t: Transition, row: Task) -> int | None:
     return row.start_us if t.at_us is None else t.at_us
 
 
-def _start_of(t: Transition) -> int | None:
-    return t.at_us if t.attempt is None else t.attempt.start_us
-
-
 def _start_by(row: Task, due_us: int) -> int | None:
     return start_by(row.spec.deadline_us, row.start_timeout_us, due_us)
 
