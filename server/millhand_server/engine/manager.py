@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from millhand_server.core.errors import Closing, InvalidArgument, MillhandError, SlowReader, TaskNotFound
@@ -248,7 +248,7 @@ class TaskManager:
         """Returns a reader of results; close it when done."""
         return await self._engine.results.open_reader(request)
 
-    async def stream_results(self, request: ReadRequest) -> AsyncIterator[StreamFrame]:
+    async def stream_results(self, request: ReadRequest) -> AsyncGenerator[StreamFrame, None]:
         """Yields results as they come, from a cursor on; the last frame is an EndFrame.
 
         Raises:
@@ -266,7 +266,7 @@ class TaskManager:
         finally:
             reader.close()
 
-    def get_cancelled(self, after: str = "", *, follow: bool = False) -> AsyncIterator[StreamFrame]:
+    def get_cancelled(self, after: str = "", *, follow: bool = False) -> AsyncGenerator[StreamFrame, None]:
         """Yields cancelled tasks as `stream_results` yields results."""
         wanted = TaskFilter(statuses=frozenset({TaskStatus.CANCELLED}))
         return self.stream_results(ReadRequest(wanted, after, follow=follow))
@@ -306,6 +306,10 @@ class TaskManager:
         drained = await self._engine.closing.close(mode, timeout_us)
         await self._stop()
         return drained
+
+    async def close_store(self) -> None:
+        """Closes the store, after which nothing can be read; for those who do not own it themselves."""
+        await self._given.store.close()
 
     async def _stop(self) -> None:
         tasks, self._tasks = self._tasks, []
