@@ -48,3 +48,7 @@ class StartLimits:
             self._heap.push(entry)
         tasks = tuple(self._table.rows[entry[-1]] for entry in past)
         return Overdue(tasks, None if head is None else head[0])
+
+    def entry_count(self) -> int:
+        """Counts the entries held, dead ones included."""
+        return len(self._heap)
