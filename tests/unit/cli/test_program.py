@@ -1,0 +1,96 @@
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from millhand_server.cli import main
+
+_COMMANDS = [
+    "serve",
+    "exec",
+    "register",
+    "get",
+    "list",
+    "cancel",
+    "results",
+    "wait",
+    "explain",
+    "handlers",
+    "info",
+]
+
+
+def test_help_lists_every_command_without_loading_grpc_or_the_servers_packages() -> None:
+    program = (
+        "import sys\n"
+        "from millhand_server.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "heavy = {'grpc', 'google.protobuf', 'msgspec', 'rich', 'asyncio'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert finished.returncode == 0, finished.stderr
+    listed = finished.stdout.partition("Commands:")[2].split("\n")
+    assert [line.split()[0] for line in listed if line.strip()] == _COMMANDS
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_the_help_of_a_command_needs_no_grpc(command: str) -> None:
+    program = (
+        "import sys\n"
+        "from millhand_server.cli import main\n"
+        f"main([{command!r}, '--help'], prog_name='millhand', standalone_mode=False)\n"
+        "assert 'grpc' not in sys.modules\n"
+    )
+
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith(f"Usage: millhand {command}")
+
+
+def test_the_version_is_the_packages() -> None:
+    printed = CliRunner().invoke(main, ["--version"])
+
+    assert printed.output.startswith("millhand, version ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing"], "No such command 'nothing'"),
+        (["exec"], "Missing argument 'HANDLER'"),
+        (["exec", "echo", "{a"], "is not JSON"),
+        (["exec", "echo", "NaN"], "there is no NaN in it"),
+        (["exec", "echo", "1", "--file", "x"], "--file goes with neither JSON nor --message"),
+        (["exec", "echo", "--file", "/no/such"], "--file /no/such cannot be read: No such file"),
+        (["exec", "echo", "--wait", "5"], "must be a duration such as 500ms"),
+        (["register", "echo", "--label", "x"], "must be KEY=VALUE, not 'x'"),
+        (["register", "echo", "--run-at", "2026-11-24T18:00:00"], "needs an offset"),
+        (["register", "echo", "--run-at", "soon"], "must be a moment such as"),
+        (["register", "echo", "--priority", "101"], "101 is not in the range -100<=x<=100"),
+        (["register", "echo", "--tls-ca", "/no/such"], "--tls-ca /no/such cannot be read"),
+        (["cancel"], "give either the IDs of tasks, or --all"),
+        (["cancel", "x", "--all"], "give either the IDs of tasks, or --all"),
+        (["cancel", "x", "--queue", "q"], "give either the IDs of tasks, or --all"),
+        (["list", "--status", "done"], "'done' is not one of"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_usage_is_told_in_a_sentence_with_status_2(arguments: list[str], sentence: str) -> None:
+    ended = CliRunner().invoke(main, arguments)
+
+    assert ended.exit_code == 2
+    assert sentence in " ".join(ended.stderr.split())
+
+
+def test_every_command_of_the_program_can_be_loaded() -> None:
+    context = click.Context(main)
+
+    loaded = [main.get_command(context, name) for name in main.list_commands(context)]
+
+    assert all(isinstance(command, click.Command) for command in loaded)
