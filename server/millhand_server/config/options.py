@@ -23,7 +23,7 @@ class ListenOptions:
     def is_loopback(self) -> bool:
         """Whether only this machine can connect. A name other than localhost is taken for a public one."""
         try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+            return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
 

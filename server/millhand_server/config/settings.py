@@ -52,7 +52,7 @@ _SETTINGS = (
         default=(),
         repeated=True,
     ),
-    Setting("host", values.text, "Address to listen on.", "HOST", "127.0.0.1"),
+    Setting("host", values.host, "Address to listen on.", "HOST", "127.0.0.1"),
     Setting("port", values.integer(0, 65535), "Port to listen on; 0 picks a free one.", "PORT", 50051),
     Setting("store", values.text, "Where tasks are kept. Unset: memory:, until there is more.", "URL"),
     Setting(

@@ -85,6 +85,11 @@ def text(value: object) -> str:
     return value.strip()
 
 
+def host(value: object) -> str:
+    """Reads a name or an address; IPv6 may stand in brackets, as in URLs."""
+    return text(value).strip("[]")
+
+
 def path(value: object) -> str:
     """Reads the path of a file or folder, which need not exist yet."""
     if not isinstance(value, str) or not value or "\0" in value:
