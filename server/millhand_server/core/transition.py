@@ -173,7 +173,7 @@ def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
         attempt=row.attempt - 1 if t.returns_attempt else row.attempt,
         retries_used=row.retries_used + t.uses_retry,
         due_us=due_us,
-        start_by_us=_start_by(row, due_us) if t.due_in_us is not None else row.start_by_us,
+        start_by_us=row.start_by_us if t.due_in_us is None else _start_by(row, t, due_us),
         expedited=row.expedited or t.expedites,
         start_us=_start(t, row),
         complete_us=now_us if final else None,
@@ -287,8 +287,10 @@ def _start(t: Transition, row: Task) -> int | None:
     return row.start_us if t.at_us is None else t.at_us
 
 
-def _start_by(row: Task, due_us: int) -> int | None:
-    return start_by(row.spec.deadline_us, row.start_timeout_us, due_us)
+def _start_by(row: Task, t: Transition, due_us: int) -> int | None:
+    # The start timeout is over with the first start.
+    had_started = row.start_us is not None or t.attempt is not None
+    return start_by(row.spec.deadline_us, None if had_started else row.start_timeout_us, due_us)
 
 
 def _with_attempt(attempts: tuple[Attempt, ...], ended: Attempt | None) -> tuple[Attempt, ...]:

@@ -12,11 +12,11 @@ import msgspec
 
 from millhand_server.core import errors
 from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown
-from millhand_server.core.ports import Clock, Conflict, Full, Inserted, InsertResult, TaskStore, Withheld
+from millhand_server.core.ports import Conflict, Full, Inserted, InsertResult, Withheld
 from millhand_server.core.task import NewTask, Task, TaskSpec
-from millhand_server.engine.catalogue import Catalogue
 from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.ids import new_task_id
+from millhand_server.engine.shared import Shared
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,21 +40,12 @@ ANONYMOUS = Caller()
 class Acceptance:
     """Turns specifications into stored tasks. Belongs to the engine's loop."""
 
-    def __init__(
-        self,
-        *,
-        store: TaskStore,
-        catalogue: Catalogue,
-        clock: Clock,
-        max_queued: int,
-        max_batch: int,
-        on_accepted: Callable[[Task], None],
-    ) -> None:
-        self._store = store
-        self._catalogue = catalogue
-        self._clock = clock
-        self._max_queued = max_queued
-        self._max_batch = max_batch
+    def __init__(self, shared: Shared, on_accepted: Callable[[Task], None]) -> None:
+        self._store = shared.store
+        self._catalogue = shared.catalogue
+        self._clock = shared.clock
+        self._max_queued = shared.options.limits.max_queued
+        self._max_batch = shared.options.limits.max_batch_tasks
         self._on_accepted = on_accepted
 
     async def accept(

@@ -24,6 +24,7 @@ from millhand_server.engine.pool import Pool
 from millhand_server.engine.presenting import Presenting
 from millhand_server.engine.results import Results
 from millhand_server.engine.settler import Settler
+from millhand_server.engine.shared import Shared
 from millhand_server.engine.tail import LogTail
 from millhand_server.engine.upkeep import Expiry, Pruning
 from millhand_server.engine.waiting import Waiting
@@ -48,9 +49,7 @@ class Given:
 class Engine:
     """The connected parts."""
 
-    given: Given
-    live: LiveAttempts
-    tail: LogTail
+    shared: Shared
     settler: Settler
     dispatcher: Dispatcher
     watchdog: Watchdog
@@ -67,7 +66,7 @@ class Engine:
     def loops(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Returns what runs for as long as the engine does, by name."""
         return {
-            "tail": self.tail.run(),
+            "tail": self.shared.tail.run(),
             "settler": self.settler.run(),
             "dispatcher": self.dispatcher.run(),
             "watchdog": self.watchdog.run(),
@@ -78,38 +77,13 @@ class Engine:
 
 def assemble(given: Given, *, epoch: str) -> Engine:
     """Returns an engine on an opened store whose log has this epoch."""
-    store, clock, options, catalogue = given.store, given.clock, given.options, given.catalogue
-    live = LiveAttempts()
-    tail = LogTail(store, clock)
-    limiter = TokenBucket(options.tasks_per_second, clock)
+    shared = _shared(given)
     pools = _pools(given)
-    settler = Settler(
-        store=store,
-        live=live,
-        tail=tail,
-        catalogue=catalogue,
-        clock=clock,
-        node=given.node,
-        random_source=given.random_source,
-    )
-    dispatcher = Dispatcher(
-        store=store,
-        pools=list(pools.values()),
-        live=live,
-        limiter=limiter,
-        catalogue=catalogue,
-        clock=clock,
-        owner=Owner(given.node, secrets.randbits(62)),
-        max_tasks=options.max_tasks,
-    )
-    watchdog = Watchdog(
-        live=live,
-        executors={isolation: pool.executor for isolation, pool in pools.items()},
-        settler=settler,
-        clock=clock,
-        stuck_after_us=options.stuck_after_us,
-    )
-    expiry = Expiry(store, tail, clock)
+    executors = {isolation: pool.executor for isolation, pool in pools.items()}
+    settler = Settler(shared, given.random_source)
+    dispatcher = Dispatcher(shared, list(pools.values()), Owner(given.node, secrets.randbits(62)))
+    watchdog = Watchdog(shared, executors, settler)
+    expiry = Expiry(shared)
 
     def offer(task: Task) -> None:
         dispatcher.offer(task)
@@ -119,66 +93,36 @@ def assemble(given: Given, *, epoch: str) -> Engine:
     settler.on_started = watchdog.watch
     settler.on_waiting = offer
     dispatcher.on_granted = watchdog.watch
-    acceptance = Acceptance(
-        store=store,
-        catalogue=catalogue,
-        clock=clock,
-        max_queued=options.limits.max_queued,
-        max_batch=options.limits.max_batch_tasks,
-        on_accepted=offer,
-    )
-    cancelling = Cancelling(store=store, live=live, watchdog=watchdog, tail=tail, clock=clock)
-    presenting = Presenting(live, dispatcher, clock)
+    acceptance = Acceptance(shared, on_accepted=offer)
+    cancelling = Cancelling(shared, watchdog)
+    presenting = Presenting(shared, dispatcher)
     return Engine(
-        given=given,
-        live=live,
-        tail=tail,
+        shared=shared,
         settler=settler,
         dispatcher=dispatcher,
         watchdog=watchdog,
         expiry=expiry,
-        pruning=Pruning(store, given.retention, clock),
+        pruning=Pruning(shared, given.retention),
         acceptance=acceptance,
         cancelling=cancelling,
         presenting=presenting,
-        results=Results(
-            store=store,
-            tail=tail,
-            clock=clock,
-            epoch=epoch,
-            keep_alive_us=options.keep_alive_us,
-            max_lag=options.max_lag,
-        ),
-        waiting=Waiting(
-            store=store,
-            tail=tail,
-            acceptance=acceptance,
-            cancelling=cancelling,
-            presenting=presenting,
-            clock=clock,
-            on_waiting=offer,
-        ),
-        explaining=Explaining(
-            store=store,
-            dispatcher=dispatcher,
-            pools=pools,
-            live=live,
-            limiter=limiter,
-            catalogue=catalogue,
-            clock=clock,
-        ),
-        closing=Closing(
-            store=store,
-            executors=list(given.executors),
-            live=live,
-            dispatcher=dispatcher,
-            watchdog=watchdog,
-            settler=settler,
-            tail=tail,
-            clock=clock,
-            grace_us=options.grace_us,
-            stop_us=options.stop_us,
-        ),
+        results=Results(shared, epoch),
+        waiting=Waiting(shared, acceptance, cancelling, presenting, on_waiting=offer),
+        explaining=Explaining(shared, dispatcher, pools),
+        closing=Closing(shared, given.executors, dispatcher, watchdog, settler),
+    )
+
+
+def _shared(given: Given) -> Shared:
+    return Shared(
+        node=given.node,
+        store=given.store,
+        catalogue=given.catalogue,
+        clock=given.clock,
+        options=given.options,
+        live=LiveAttempts(),
+        tail=LogTail(given.store, given.clock),
+        limiter=TokenBucket(given.options.tasks_per_second, given.clock),
     )
 
 

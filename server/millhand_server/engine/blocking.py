@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from millhand_server.core.errors import MillhandError
 from millhand_server.core.ports import Inserted
@@ -114,7 +114,7 @@ class BlockingTaskManager:
         self._stop()
         return drained
 
-    def __enter__(self) -> BlockingTaskManager:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,14 +9,14 @@ import msgspec
 
 from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown, TaskNotFound
 from millhand_server.core.execution import StopCause
-from millhand_server.core.ports import CancelMark, Clock, TaskStore
+from millhand_server.core.ports import CancelMark
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.status import FINAL, TaskStatus
 from millhand_server.core.task import Task
 from millhand_server.engine.answers import AllCancelled, Cancellation, CancelOutcome
-from millhand_server.engine.attempts import LiveAttempt, LiveAttempts
+from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import TimedOut, Wakeup, within
-from millhand_server.engine.tail import LogTail
+from millhand_server.engine.shared import Shared
 from millhand_server.engine.watchdog import Watchdog
 
 _BATCH = 500
@@ -30,14 +30,12 @@ LIVING = frozenset(TaskStatus) - FINAL
 class Cancelling:
     """All the ways to cancel. Belongs to the engine's loop."""
 
-    def __init__(
-        self, *, store: TaskStore, live: LiveAttempts, watchdog: Watchdog, tail: LogTail, clock: Clock
-    ) -> None:
-        self._store = store
-        self._live = live
+    def __init__(self, shared: Shared, watchdog: Watchdog) -> None:
+        self._store = shared.store
+        self._live = shared.live
         self._watchdog = watchdog
-        self._tail = tail
-        self._clock = clock
+        self._tail = shared.tail
+        self._clock = shared.clock
 
     async def cancel(self, ids: Sequence[str], reason: str) -> list[Cancellation | MillhandError]:
         """Cancels tasks by id and answers in their order; the requests are stored when it returns."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from millhand_server.core.errors import StoreUnavailable
 from millhand_server.core.execution import StopCause
-from millhand_server.core.ports import Clock, Executor, TaskStore
+from millhand_server.core.ports import Executor
 from millhand_server.core.query import Seen, TaskFilter
 from millhand_server.core.status import TaskStatus
 from millhand_server.engine.answers import CloseMode, Drained
-from millhand_server.engine.attempts import LiveAttempts
 from millhand_server.engine.cancelling import LIVING
 from millhand_server.engine.clock import TimedOut, within
 from millhand_server.engine.dispatcher import Dispatcher
 from millhand_server.engine.settler import Settler
-from millhand_server.engine.tail import LogTail
+from millhand_server.engine.shared import Shared
 from millhand_server.engine.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -27,28 +27,22 @@ class Closing:
 
     def __init__(
         self,
-        *,
-        store: TaskStore,
-        executors: list[Executor],
-        live: LiveAttempts,
+        shared: Shared,
+        executors: Sequence[Executor],
         dispatcher: Dispatcher,
         watchdog: Watchdog,
         settler: Settler,
-        tail: LogTail,
-        clock: Clock,
-        grace_us: int,
-        stop_us: int,
     ) -> None:
-        self._store = store
+        self._store = shared.store
         self._executors = executors
-        self._live = live
+        self._live = shared.live
         self._dispatcher = dispatcher
         self._watchdog = watchdog
         self._settler = settler
-        self._tail = tail
-        self._clock = clock
-        self._grace_us = grace_us
-        self._stop_us = stop_us
+        self._tail = shared.tail
+        self._clock = shared.clock
+        self._grace_us = shared.options.grace_us
+        self._stop_us = shared.options.stop_us
         self._walk: asyncio.Task[Drained] | None = None
         self._hurry: asyncio.Future[None] | None = None
         #: Set when closing has begun: no new task is taken from then on.

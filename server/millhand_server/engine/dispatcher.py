@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.core.execution import Grant, Isolation
-from millhand_server.core.ports import Claimed, Clock, LaneHead, TaskStore, Want
+from millhand_server.core.ports import Claimed, LaneHead, Want
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.task import Lane, Owner, Task
-from millhand_server.engine.attempts import LiveAttempt, LiveAttempts
-from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
-from millhand_server.engine.limiter import TokenBucket
 from millhand_server.engine.pool import Pool
+from millhand_server.engine.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -31,27 +30,16 @@ class Dispatcher:
     store's business. `max_tasks` bounds the attempts that run at once, over all executors.
     """
 
-    def __init__(
-        self,
-        *,
-        store: TaskStore,
-        pools: Sequence[Pool],
-        live: LiveAttempts,
-        limiter: TokenBucket,
-        catalogue: Catalogue,
-        clock: Clock,
-        owner: Owner,
-        max_tasks: int | None,
-    ) -> None:
-        self._store = store
+    def __init__(self, shared: Shared, pools: Sequence[Pool], owner: Owner) -> None:
+        self._store = shared.store
         self._pools = {pool.executor.isolation: pool for pool in pools}
-        self._live = live
-        self._limiter = limiter
-        self._catalogue = catalogue
-        self._clock = clock
+        self._live = shared.live
+        self._limiter = shared.limiter
+        self._catalogue = shared.catalogue
+        self._clock = shared.clock
         self._owner = owner
-        self._max_tasks = max_tasks
-        self._wakeup = Wakeup(clock)
+        self._max_tasks = shared.options.max_tasks
+        self._wakeup = Wakeup(shared.clock)
         #: Lane -> when something of it is due, by this node's clock; in the past: something is.
         self._due_us: dict[Lane, int] = {}
         #: Called for each attempt that was granted.

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from millhand_server.core.execution import Isolation
-from millhand_server.core.ports import Clock, TaskStore
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task
 from millhand_server.engine.answers import Block, BlockReason, Explanation
-from millhand_server.engine.attempts import LiveAttempts
-from millhand_server.engine.catalogue import Catalogue
 from millhand_server.engine.dispatcher import Dispatcher
-from millhand_server.engine.limiter import TokenBucket
 from millhand_server.engine.pool import Pool
+from millhand_server.engine.shared import Shared
 
 
 class Explaining:
     """Looks at a waiting task from all sides. Belongs to the engine's loop."""
 
-    def __init__(
-        self,
-        *,
-        store: TaskStore,
-        dispatcher: Dispatcher,
-        pools: dict[Isolation, Pool],
-        live: LiveAttempts,
-        limiter: TokenBucket,
-        catalogue: Catalogue,
-        clock: Clock,
-    ) -> None:
-        self._store = store
+    def __init__(self, shared: Shared, dispatcher: Dispatcher, pools: Mapping[Isolation, Pool]) -> None:
+        self._store = shared.store
         self._dispatcher = dispatcher
         self._pools = pools
-        self._live = live
-        self._limiter = limiter
-        self._catalogue = catalogue
-        self._clock = clock
+        self._live = shared.live
+        self._limiter = shared.limiter
+        self._catalogue = shared.catalogue
+        self._clock = shared.clock
 
     async def explain(self, task: Task) -> Explanation:
         """Explains a task as `present` shows it; one that runs or is final has no reasons."""

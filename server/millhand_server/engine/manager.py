@@ -119,7 +119,7 @@ class TaskManager:
         self.started_us = given.clock.now_us()
         self._engine: Engine = assemble(given, epoch=self.epoch)
         self.readiness = Readiness(self._engine)
-        await self._engine.tail.start()
+        await self._engine.shared.tail.start()
         await self._engine.dispatcher.start()
         for executor in given.executors:
             executor.start(self._engine.settler.take, workers=given.options.max_workers)

@@ -6,21 +6,20 @@ from collections.abc import Iterable
 
 import msgspec
 
-from millhand_server.core.ports import Clock
 from millhand_server.core.query import Seen, shown_status
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task
-from millhand_server.engine.attempts import LiveAttempts
 from millhand_server.engine.dispatcher import Dispatcher
+from millhand_server.engine.shared import Shared
 
 
 class Presenting:
     """Adds derived statuses, live progress and stuck code to rows. Belongs to the engine's loop."""
 
-    def __init__(self, live: LiveAttempts, dispatcher: Dispatcher, clock: Clock) -> None:
-        self._live = live
+    def __init__(self, shared: Shared, dispatcher: Dispatcher) -> None:
+        self._live = shared.live
         self._dispatcher = dispatcher
-        self._clock = clock
+        self._clock = shared.clock
 
     async def seen(self) -> Seen:
         """Returns what decides shown statuses now."""

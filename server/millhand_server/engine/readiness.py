@@ -33,7 +33,7 @@ class Readiness:
             or engine.closing.begun.is_set()
             or not engine.dispatcher.store_is_available
             or not engine.settler.store_is_available
-            or engine.live.stuck() >= max(1, engine.dispatcher.workers)
+            or engine.shared.live.stuck() >= max(1, engine.dispatcher.workers)
         )
 
     def subscribe(self, callback: Callable[[bool], None]) -> None:
@@ -49,7 +49,7 @@ class Readiness:
 
     async def run(self) -> None:
         """Looks, for ever."""
-        wakeup = Wakeup(self._engine.given.clock)
+        wakeup = Wakeup(self._engine.shared.clock)
         while True:
             if self.ready is not self._told:
                 self._told = self.ready

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from millhand_server.core import cursor as cursors
 from millhand_server.core.cursor import Cursor
 from millhand_server.core.errors import InvalidArgument
-from millhand_server.core.ports import Clock, LogPage, TaskStore
+from millhand_server.core.ports import LogPage
 from millhand_server.core.query import EVERYTHING, TaskFilter
 from millhand_server.core.task import Task
 from millhand_server.engine.answers import (
@@ -20,7 +20,7 @@ from millhand_server.engine.answers import (
     SlowReaderPolicy,
     StreamFrame,
 )
-from millhand_server.engine.tail import LogTail
+from millhand_server.engine.shared import Shared
 
 #: The most results, and about the most bytes of output, that one read returns.
 PAGE_RESULTS = 100
@@ -84,33 +84,23 @@ class ResultReader:
     """
 
     def __init__(
-        self,
-        request: ReadRequest,
-        start: Start,
-        *,
-        remaining: set[str],
-        store: TaskStore,
-        tail: LogTail,
-        clock: Clock,
-        epoch: str,
-        keep_alive_us: int,
-        max_lag: int,
+        self, shared: Shared, request: ReadRequest, start: Start, *, remaining: set[str], epoch: str
     ) -> None:
         self._request = request
-        self._store = store
-        self._tail = tail
+        self._store = shared.store
+        self._tail = shared.tail
         self._epoch = epoch
-        self._keep_alive_us = keep_alive_us
-        self._max_lag = max_lag
+        self._keep_alive_us = shared.options.keep_alive_us
+        self._max_lag = shared.options.max_lag
         self._position = start.position
         self._remaining = remaining
         self._gap = start.gap
         self._first = start.gap is None
         self._was_live = False
         self._ended = False
-        self._follower = tail.follow(request.wanted, progress=request.include_progress)
+        self._follower = shared.tail.follow(request.wanted, progress=request.include_progress)
         #: Where a reader that does not follow is done.
-        self._until = tail.position
+        self._until = shared.tail.position
 
     @property
     def cursor(self) -> Cursor:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from millhand_server.core.cursor import Cursor
 from millhand_server.core.errors import TaskNotFound
-from millhand_server.core.ports import Clock, LogPage, TaskStore
+from millhand_server.core.ports import LogPage
 from millhand_server.core.query import EVERYTHING, TaskFilter
 from millhand_server.engine.answers import GapFrame, ResultFrame, ResultsPage
 from millhand_server.engine.reading import ReadRequest, ResultReader, Start, start_of
-from millhand_server.engine.tail import LogTail
+from millhand_server.engine.shared import Shared
 
 #: Reading past every position that there can be tells the log's bounds.
 _PAST_THE_END = 2**62
@@ -17,22 +17,10 @@ _PAST_THE_END = 2**62
 class Results:
     """The log, as callers ask for it. Belongs to the engine's loop."""
 
-    def __init__(
-        self,
-        *,
-        store: TaskStore,
-        tail: LogTail,
-        clock: Clock,
-        epoch: str,
-        keep_alive_us: int,
-        max_lag: int,
-    ) -> None:
-        self._store = store
-        self._tail = tail
-        self._clock = clock
+    def __init__(self, shared: Shared, epoch: str) -> None:
+        self._shared = shared
+        self._store = shared.store
         self._epoch = epoch
-        self._keep_alive_us = keep_alive_us
-        self._max_lag = max_lag
 
     async def open_reader(self, request: ReadRequest) -> ResultReader:
         """Returns a reader in its place; it must be closed.
@@ -50,17 +38,7 @@ class Results:
             from_now_on=request.follow and not request.wanted.ids,
         )
         remaining = await self._remaining(request, start)
-        return ResultReader(
-            request,
-            start,
-            remaining=remaining,
-            store=self._store,
-            tail=self._tail,
-            clock=self._clock,
-            epoch=self._epoch,
-            keep_alive_us=self._keep_alive_us,
-            max_lag=self._max_lag,
-        )
+        return ResultReader(self._shared, request, start, remaining=remaining, epoch=self._epoch)
 
     async def page(self, wanted: TaskFilter, after: str, *, limit: int, max_bytes: int) -> ResultsPage:
         """Returns up to `limit` results after a cursor, without waiting for any."""

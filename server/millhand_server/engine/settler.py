@@ -21,13 +21,12 @@ from millhand_server.core.execution import (
     Stopped,
 )
 from millhand_server.core.outcome import Ended, decide, may_retry
-from millhand_server.core.ports import Applied, Clock, TaskStore
+from millhand_server.core.ports import Applied
 from millhand_server.core.task import AttemptKey, Progress, Task, TaskError
 from millhand_server.core.transition import Reported, Transition
-from millhand_server.engine.attempts import LiveAttempt, LiveAttempts
-from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
-from millhand_server.engine.tail import LogTail
+from millhand_server.engine.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -42,27 +41,17 @@ class Settler:
     derived from the row as it is then.
     """
 
-    def __init__(
-        self,
-        *,
-        store: TaskStore,
-        live: LiveAttempts,
-        tail: LogTail,
-        catalogue: Catalogue,
-        clock: Clock,
-        node: str,
-        random_source: random.Random,
-    ) -> None:
-        self._store = store
-        self._live = live
-        self._tail = tail
-        self._catalogue = catalogue
-        self._clock = clock
-        self._node = node
+    def __init__(self, shared: Shared, random_source: random.Random) -> None:
+        self._store = shared.store
+        self._live = shared.live
+        self._tail = shared.tail
+        self._catalogue = shared.catalogue
+        self._clock = shared.clock
+        self._node = shared.node
         self._random = random_source
         self._frames: list[Frame] = []
         self._early: list[Transition] = []
-        self._wakeup = Wakeup(clock)
+        self._wakeup = Wakeup(shared.clock)
         self._idle = asyncio.Event()
         self._idle.set()
         #: Called when an attempt's code has ended or never began, when one began, and for rows that wait.

@@ -6,11 +6,11 @@ import logging
 
 from millhand_server.core import transition
 from millhand_server.core.errors import StoreUnavailable
-from millhand_server.core.ports import Clock, Retention, TaskStore
+from millhand_server.core.ports import Retention
 from millhand_server.core.task import Task
 from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.settler import overdue_error
-from millhand_server.engine.tail import LogTail
+from millhand_server.engine.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +22,11 @@ _PRUNE_INTERVAL_US = 5_000_000
 class Expiry:
     """Ends tasks whose deadline or start timeout passes while they wait unclaimed."""
 
-    def __init__(self, store: TaskStore, tail: LogTail, clock: Clock) -> None:
-        self._store = store
-        self._tail = tail
-        self._clock = clock
-        self._wakeup = Wakeup(clock)
+    def __init__(self, shared: Shared) -> None:
+        self._store = shared.store
+        self._tail = shared.tail
+        self._clock = shared.clock
+        self._wakeup = Wakeup(shared.clock)
         self._next_us: int | None = None
 
     def offer(self, task: Task) -> None:
@@ -61,10 +61,10 @@ class Expiry:
 class Pruning:
     """Removes what is past its retention, a small step at a time."""
 
-    def __init__(self, store: TaskStore, retention: Retention, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, shared: Shared, retention: Retention) -> None:
+        self._store = shared.store
         self._retention = retention
-        self._clock = clock
+        self._clock = shared.clock
 
     async def run(self) -> None:
         """Prunes, for ever."""

@@ -9,7 +9,6 @@ import msgspec
 
 from millhand_server.core import transition
 from millhand_server.core.errors import TaskNotFound, TaskTimeout
-from millhand_server.core.ports import Clock, TaskStore
 from millhand_server.core.query import Page, TaskFilter
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task, TaskSpec
@@ -18,6 +17,7 @@ from millhand_server.engine.answers import WaitEnd
 from millhand_server.engine.cancelling import LIVING, Cancelling
 from millhand_server.engine.clock import TimedOut, within
 from millhand_server.engine.presenting import Presenting
+from millhand_server.engine.shared import Shared
 from millhand_server.engine.tail import LogTail
 
 #: A task can leave a filter's statuses without becoming final; this often the filter is asked again.
@@ -29,21 +29,18 @@ class Waiting:
 
     def __init__(
         self,
-        *,
-        store: TaskStore,
-        tail: LogTail,
+        shared: Shared,
         acceptance: Acceptance,
         cancelling: Cancelling,
         presenting: Presenting,
-        clock: Clock,
         on_waiting: Callable[[Task], None],
     ) -> None:
-        self._store = store
-        self._tail = tail
+        self._store = shared.store
+        self._tail = shared.tail
+        self._clock = shared.clock
         self._acceptance = acceptance
         self._cancelling = cancelling
         self._presenting = presenting
-        self._clock = clock
         self._on_waiting = on_waiting
 
     async def execute_new(

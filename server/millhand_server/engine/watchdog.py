@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from millhand_server.core.execution import Isolation, StopCause
-from millhand_server.core.ports import Clock, Executor
-from millhand_server.engine.attempts import LiveAttempt, LiveAttempts
+from millhand_server.core.ports import Executor
+from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.settler import Settler
+from millhand_server.engine.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -23,21 +25,13 @@ class Watchdog:
     is cheaper than a timer each.
     """
 
-    def __init__(
-        self,
-        *,
-        live: LiveAttempts,
-        executors: dict[Isolation, Executor],
-        settler: Settler,
-        clock: Clock,
-        stuck_after_us: int,
-    ) -> None:
-        self._live = live
+    def __init__(self, shared: Shared, executors: Mapping[Isolation, Executor], settler: Settler) -> None:
+        self._live = shared.live
         self._executors = executors
         self._settler = settler
-        self._clock = clock
-        self._stuck_after_us = stuck_after_us
-        self._wakeup = Wakeup(clock)
+        self._clock = shared.clock
+        self._stuck_after_us = shared.options.stuck_after_us
+        self._wakeup = Wakeup(shared.clock)
         self._alarm_mono_us: int | None = None
 
     def stop(self, live: LiveAttempt, cause: StopCause) -> None:
