@@ -43,6 +43,8 @@ def serve(config: str | None, check: bool, **flags: Any) -> None:
         from millhand_server.app import process
         from millhand_server.config.loading import ConfigError, load
     except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("millhand"):
+            raise
         raise click.ClickException(
             f"a server needs more packages ({missing.name}): pip install 'millhand[server]'"
         ) from None

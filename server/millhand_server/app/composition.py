@@ -1,0 +1,181 @@
+"""Builds a server from its options, and takes it up and down in a fixed order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from millhand.kit import Handlers
+from millhand_server.app.plugins import load_handlers, load_interceptors
+from millhand_server.config.options import ServeOptions
+from millhand_server.core.query import Page, Seen, TaskFilter
+from millhand_server.core.status import WAITING, TaskStatus
+from millhand_server.engine.answers import CloseMode, Drained
+from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.clock import SystemClock
+from millhand_server.engine.executors.aio import AsyncExecutor
+from millhand_server.engine.executors.thread import ThreadExecutor
+from millhand_server.engine.manager import TaskManager
+from millhand_server.handlers import files
+from millhand_server.rpc.codec import ProtoCodec
+from millhand_server.rpc.server import RpcServer
+from millhand_server.store.memory import MemoryStore
+
+#: How many of the tasks that a memory store drops are named.
+_NAMED = 20
+
+#: How long calls may take to deliver their last answers once the manager has closed.
+_LAST_ANSWERS_S = 2.0
+
+_UNFINISHED = WAITING | {TaskStatus.RUNNING}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How a server ended: the tasks that ended with it, by status, and the ids of some of them.
+
+    `broken`: nobody asked it to stop; a part of the engine had failed, as the log says.
+    """
+
+    dropped: dict[TaskStatus, int]
+    named: tuple[str, ...] = ()
+    broken: bool = False
+
+
+class App:
+    """One server. Belongs to one event loop; `start` it once, then `run_until_stopped`."""
+
+    def __init__(self, options: ServeOptions, *, handlers: Handlers | None = None) -> None:
+        """Builds every part; nothing runs yet.
+
+        Args:
+            options: all settings.
+            handlers: what it can run; None loads those that the options name.
+
+        Raises:
+            PluginError: a handler or an interceptor that the options name cannot be used.
+            UnsupportedHandler: a handler asks for what this server cannot do.
+        """
+        files.configure(options.plugins.files_root)
+        limits = options.manager.limits
+        self._clock = SystemClock()
+        codec = ProtoCodec(max_bytes=limits.max_payload_bytes, max_depth=limits.max_json_depth)
+        catalogue = Catalogue(
+            load_handlers(options.plugins.handlers) if handlers is None else handlers, options.manager
+        )
+        self._store = MemoryStore(self._clock, options.store.retention)
+        self.manager = TaskManager(
+            store=self._store,
+            executors=[
+                ThreadExecutor(catalogue, codec, self._clock),
+                AsyncExecutor(catalogue, codec, self._clock),
+            ],
+            catalogue=catalogue,
+            clock=self._clock,
+            options=options.manager,
+            retention=options.store.retention,
+            node=options.node,
+        )
+        self._rpc = RpcServer(
+            self.manager,
+            interceptors=load_interceptors(options.plugins.interceptors),
+            on_shutdown=self.stop,
+        )
+        self._listen = options.listen
+        self._asked_to_stop = asyncio.Event()
+        #: Where it serves, `host:port`, once it has started.
+        self.address = ""
+
+    async def start(self) -> None:
+        """Takes the server up: store, manager, port, in this order.
+
+        The manager stands on the store. The port comes last, so that nobody can reach a server that would
+        have to refuse; with it health says SERVING, which is what load balancers wait for.
+
+        Raises:
+            BindError: the port cannot be had; nothing is left running.
+            StoreUnavailable: the store cannot be opened.
+        """
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._store.close)
+            await self.manager.start()
+            undo.push_async_callback(self.manager.close, CloseMode.NOW)
+            self.address = await self._rpc.start(self._listen.host, self._listen.port)
+            undo.pop_all()
+
+    async def stop(self, mode: CloseMode, timeout_us: int | None = None) -> Drained:
+        """Asks the server to stop and waits until its manager has; `run_until_stopped` does the rest.
+
+        May be called again while it drains: every caller gets the same answer, and NOW ends the grace.
+        """
+        self._asked_to_stop.set()
+        return await self.manager.close(mode, timeout_us=timeout_us)
+
+    async def run_until_stopped(self) -> Stopped:
+        """Serves until `stop` is called, or until the engine fails, then takes the server down.
+
+        Health turns NOT_SERVING with the first step of the manager's closing, so that no new caller comes.
+        The manager stops taking work, lets what runs finish within the grace, tells the rest to stop, and
+        ends the streams when all they have to say is in the log. Only then are the last answers sent (that
+        to Shutdown among them) and the port closed. The store goes last: all before it may still write.
+        """
+        broken = await self._until_asked_or_broken()
+        # Whoever asked has chosen how, and this call only waits for it. A broken engine has no use for grace.
+        await self.manager.close(CloseMode.NOW if broken else CloseMode.GRACEFUL)
+        stopped = replace(await self._what_is_left(), broken=broken)
+        try:
+            await self._rpc.stop(_LAST_ANSWERS_S)
+        except TimeoutError:
+            logger.warning("some calls are still in their last steps; the server ends without them")
+        await self._store.close()
+        return stopped
+
+    async def _until_asked_or_broken(self) -> bool:
+        waits = [
+            asyncio.create_task(event.wait())
+            for event in (self._asked_to_stop, self.manager.readiness.broken)
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return not self._asked_to_stop.is_set()
+
+    async def _what_is_left(self) -> Stopped:
+        if self._store.durable:
+            return Stopped({})
+        unfinished = TaskFilter(statuses=_UNFINISHED)
+        seen = Seen(self._clock.now_us())
+        counts = await self._store.count(unfinished, seen, limit=0)
+        found = await self._store.find(unfinished, Page(limit=_NAMED), seen)
+        return Stopped(counts, tuple(task.id for task in found.tasks))
+
+
+@asynccontextmanager
+async def serving(
+    options: ServeOptions, *, handlers: Handlers | None = None, mode: CloseMode = CloseMode.GRACEFUL
+) -> AsyncIterator[App]:
+    """Runs a server for the length of a block; `app.address` says where. For tests and for embedding.
+
+    Args:
+        options: all settings; `ListenOptions(port=0)` picks a free port.
+        handlers: what it can run; None loads those that the options name.
+        mode: how it stops at the end of the block.
+
+    Raises:
+        PluginError, BindError: it cannot be started.
+    """
+    app = App(options, handlers=handlers)
+    await app.start()
+    running = asyncio.create_task(app.run_until_stopped(), name="millhand server")
+    try:
+        yield app
+    finally:
+        await app.stop(mode)
+        await running

@@ -1,0 +1,66 @@
+"""How the server's log is written: text for people or JSON for machines, with ids that tie lines together."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from millhand_server.config.options import LogOptions
+from millhand_server.rpc.context import current_request_id
+
+#: What a handler's own lines carry beside their message.
+_IDS_OF_A_TASK = ("task_id", "attempt")
+
+
+def configure(options: LogOptions) -> None:
+    """Sends every logger of the process to standard error, replacing what was configured before."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if options.format == "json" else TextFormatter())
+    logging.basicConfig(level=options.level.upper(), handlers=[handler], force=True)
+    # asyncio's debug lines, one per slow callback, are about this program's inside and not its work.
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-24T18:00:00.123Z INFO millhand.handler.echo: message [task_id=... attempt=1]`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        ids = " ".join(f"{name}={value}" for name, value in _ids_of(record).items())
+        line = f"{_time_of(record)} {record.levelname} {record.name}: {record.getMessage()}"
+        lines = [f"{line} [{ids}]" if ids else line, _traceback_of(self, record)]
+        return "\n".join(filter(None, lines))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and ids and traceback where there are any."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, object] = {
+            "time": _time_of(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_ids_of(record),
+        }
+        if trace := _traceback_of(self, record):
+            entry["error"] = trace
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def _ids_of(record: logging.LogRecord) -> dict[str, object]:
+    ids = {"request_id": current_request_id.get() or None}
+    ids |= {name: getattr(record, name, None) for name in _IDS_OF_A_TASK}
+    return {name: value for name, value in ids.items() if value is not None}
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _traceback_of(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    if not record.exc_info:
+        return ""
+    return formatter.formatException(record.exc_info)

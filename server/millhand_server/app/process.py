@@ -1,0 +1,147 @@
+"""The server as a process of its own: event loop, signals, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+from millhand_server.app import logs
+from millhand_server.app.composition import App, Stopped
+from millhand_server.app.plugins import PluginError
+from millhand_server.config.options import ServeOptions
+from millhand_server.core.errors import StoreUnavailable
+from millhand_server.engine.answers import CloseMode
+from millhand_server.engine.catalogue import UnsupportedHandler
+from millhand_server.rpc.server import BindError
+
+#: How often threads take turns. The default of 5 ms lets a few busy handlers make every call slow.
+_SWITCH_INTERVAL_S = 0.0005
+
+#: How long workers that have nothing to do are waited for.
+_IDLE_WORKERS_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The server cannot be started. The text is a sentence, below the user's own traceback if any."""
+
+
+def check(options: ServeOptions) -> None:
+    """Builds a server without starting it.
+
+    Raises:
+        StartError: it could not be started so.
+    """
+    asyncio.run(_build(options))
+
+
+def run(options: ServeOptions) -> NoReturn:
+    """Serves until a signal or a Shutdown call, then ends the process: 0 after a clean drain, else 1.
+
+    Raises:
+        StartError: the server cannot be started.
+    """
+    logs.configure(options.log)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        stopped = runner.run(_serve(options))
+    _end(1 if _report(stopped) else 0)
+
+
+async def _build(options: ServeOptions) -> App:
+    try:
+        return App(options)
+    except PluginError as failure:
+        raise StartError(f"{failure.details}{failure.sentence}") from None
+    except UnsupportedHandler as failure:
+        raise StartError(str(failure)) from None
+
+
+async def _serve(options: ServeOptions) -> Stopped:
+    app = await _build(options)
+    try:
+        await app.start()
+    except BindError as failure:
+        raise StartError(str(failure)) from None
+    except StoreUnavailable as failure:
+        raise StartError(f"the store cannot be opened: {failure.message}") from None
+    _stop_on_signals(app)
+    _announce(app, options)
+    return await app.run_until_stopped()
+
+
+def _stop_on_signals(app: App) -> None:
+    """The first signal drains, the next stops at once; by themselves gRPC and Python would cut calls off."""
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[object]] = []
+
+    def stop(number: signal.Signals) -> None:
+        mode = CloseMode.NOW if stopping else CloseMode.GRACEFUL
+        logger.info("%s: stopping %s", number.name, "at once" if stopping else "after the running work")
+        stopping.append(asyncio.create_task(app.stop(mode)))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+
+
+def _announce(app: App, options: ServeOptions) -> None:
+    if not options.store.chosen:
+        logger.warning(
+            "tasks are kept in memory and end with this process; --store memory: says that this is meant"
+        )
+    if options.announce == "json":
+        line = json.dumps({"address": app.address, "node": options.node, "pid": os.getpid()})
+    else:
+        line = f"millhand serving on {app.address}"
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _report(stopped: Stopped) -> bool:
+    """Logs how the server ended, and tells whether that was bad."""
+    if stopped.broken:
+        logger.critical("a part of the engine failed, see above; the server ends rather than pretend to work")
+    total = sum(stopped.dropped.values())
+    if not total:
+        logger.info("stopped; every task had ended")
+        return stopped.broken
+    counts = ", ".join(f"{count} {status.name}" for status, count in sorted(stopped.dropped.items()))
+    names = ", ".join(stopped.named)
+    more = f" and {total - len(stopped.named)} more" if total > len(stopped.named) else ""
+    logger.error("%d tasks were dropped with the memory store (%s): %s%s", total, counts, names, more)
+    return True
+
+
+def _end(status: int) -> NoReturn:
+    """Ends the process, over the heads of handlers that do not stop: nothing may keep it alive."""
+    if _stuck_workers():
+        logger.warning("ending with code still running that does not stop: %s", ", ".join(_stuck_workers()))
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    raise SystemExit(status)
+
+
+def _stuck_workers() -> list[str]:
+    workers = [thread for thread in threading.enumerate() if thread.name.startswith("millhand-")]
+    for worker in workers:
+        worker.join(_IDLE_WORKERS_S / len(workers))
+    return [worker.name for worker in workers if worker.is_alive()]
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        # It does not exist for every platform, and the loop of asyncio does the same, slower.
+        return None
+    return uvloop.new_event_loop
