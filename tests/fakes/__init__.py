@@ -1,1 +1,1 @@
-"""Stand-ins that tests drive by hand: a clock, and a store that is slow, fails or does not know."""
+"""Stand-ins that tests drive by hand: a clock, a store with faults, an executor, a codec without protobuf."""
