@@ -279,6 +279,19 @@ async def test_a_task_that_is_gone_frees_its_id_and_its_key(store: TaskStore, cl
     assert [isinstance(result, Inserted) and result.created for result in results] == [True, True]
 
 
+async def test_a_task_under_a_freed_id_has_its_own_place_among_the_waiting(
+    store: TaskStore, clock: FakeClock
+) -> None:
+    await put(store, new_task("first", priority=-2), new_task("a", priority=-1))
+    await store.cancel(["a"], "")
+    clock.advance(24 * 3600)
+    await _prune_all(store, Retention())
+
+    await put(store, new_task("b"), new_task("a", priority=1))
+
+    assert ids(await claim(store)) == ["first", "b", "a"]
+
+
 async def test_positions_go_on_after_everything_was_pruned(store: TaskStore, clock: FakeClock) -> None:
     await finish_one(store, new_task("a"))
     clock.advance(24 * 3600)

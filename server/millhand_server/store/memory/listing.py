@@ -92,7 +92,7 @@ def _all_rows(table: Table, ids: Collection[str] | None) -> Iterator[list[Task]]
     newest = table.last_sequence
     for part in _parts(list(ids)):
         rows = (table.rows.get(task_id) for task_id in part)
-        yield [row for row in rows if row is not None]
+        yield [row for row in rows if row is not None and row.sequence <= newest]
     if table.last_sequence != newest:
         for block in table.blocks(newest, descending=False):
             yield [row for row in block if row.sequence > newest]
