@@ -267,20 +267,34 @@ async def test_overdue_reads_the_same_tasks_until_they_are_ended(store: TaskStor
     assert (ids(rest.tasks), rest.next_us) == (["t2"], None)
 
 
-async def test_a_task_given_back_or_retried_has_its_start_limit_again(
+async def test_a_task_given_back_has_its_start_timeout_again(store: TaskStore, clock: FakeClock) -> None:
+    await put(store, new_task("a", start_timeout_us=SECOND_US))
+    [task] = await claim(store)
+    while_claimed = await store.overdue(10)
+
+    await change(store, returned(task.key))
+    before = await store.overdue(10)
+    clock.advance(1)
+
+    assert (while_claimed.tasks, while_claimed.next_us) == ((), None)
+    assert (before.tasks, before.next_us) == ((), clock.now_us())
+    assert ids((await store.overdue(10)).tasks) == ["a"]
+
+
+async def test_a_retry_has_no_start_timeout_and_the_deadline_still(
     store: TaskStore, clock: FakeClock
 ) -> None:
-    await put(store, new_task("a", start_timeout_us=SECOND_US), new_task("b", start_timeout_us=SECOND_US))
-    first, second = await claim(store)
-    await change(store, returned(first.key))
-    attempt = ended(second, handler_failed())
-    clock.advance(0.5)
-    await change(store, retrying(second.key, attempt, NOTHING_REPORTED, delay_us=SECOND_US, uses_retry=True))
+    await put(
+        store,
+        new_task("timeout", start_timeout_us=SECOND_US),
+        new_task("deadline", deadline_us=clock.now_us() + 9 * SECOND_US),
+    )
+    for task in await claim(store):
+        attempt = ended(task, handler_failed())
+        await change(
+            store, retrying(task.key, attempt, NOTHING_REPORTED, delay_us=SECOND_US, uses_retry=True)
+        )
 
-    clock.advance(1)
-    given_back = await store.overdue(10)
-    clock.advance(1)
+    clock.advance(9)
 
-    assert ids(given_back.tasks) == ["a"]
-    assert given_back.next_us == clock.now_us()
-    assert ids((await store.overdue(10)).tasks) == ["a", "b"]
+    assert ids((await store.overdue(10)).tasks) == ["deadline"]
