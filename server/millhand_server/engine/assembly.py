@@ -93,6 +93,7 @@ def assemble(given: Given, *, epoch: str) -> Engine:
     settler.on_started = watchdog.watch
     settler.on_waiting = offer
     dispatcher.on_granted = watchdog.watch
+    dispatcher.on_refused = settler.take
     acceptance = Acceptance(shared, on_accepted=offer)
     cancelling = Cancelling(shared, watchdog)
     presenting = Presenting(shared, dispatcher)

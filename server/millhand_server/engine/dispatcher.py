@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
-from millhand_server.core.execution import Grant, Isolation
+from millhand_server.core.execution import Frame, Grant, Isolation, Returned, StopCause
 from millhand_server.core.ports import Claimed, LaneHead, Want
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.task import Lane, Owner, Task
@@ -42,8 +42,9 @@ class Dispatcher:
         self._wakeup = Wakeup(shared.clock)
         #: Lane -> when something of it is due, by this node's clock; in the past: something is.
         self._due_us: dict[Lane, int] = {}
-        #: Called for each attempt that was granted.
+        #: Called for each attempt that was granted, and with the frames of those that were not.
         self.on_granted: Callable[[LiveAttempt], None] = lambda _: None
+        self.on_refused: Callable[[Sequence[Frame]], None] = lambda _: None
         self.claims = True
         self.store_is_available = True
 
@@ -196,10 +197,19 @@ class Dispatcher:
             timeout_us = entry.timeout_of(task.spec)
             live = LiveAttempt(task, entry.isolation, timeout_us=timeout_us, granted_mono_us=mono_us)
             self._live.add(live)
+            if task.start_by_us is not None and task.start_by_us <= now_us:
+                self._refuse(live)
+                continue
             self.on_granted(live)
             grants.setdefault(entry.isolation, []).append(_grant_of(task, timeout_us, now_us))
         for isolation, batch in grants.items():
             self._pools[isolation].submit(batch)
+
+    def _refuse(self, live: LiveAttempt) -> None:
+        """Gives a task back that waited too long: claimed just before its time to start was over."""
+        live.cause = StopCause.DEADLINE
+        self._pools[live.isolation].hold(1)
+        self.on_refused([Returned(live.key)])
 
     def _note(self, heads: Iterable[LaneHead]) -> None:
         now_us = self._clock.now_us()

@@ -39,8 +39,11 @@ class Pool:
         """Returns how many more grants of these handlers may wait for a worker.
 
         As many as would start within the reach of claims at the handlers' measured durations; none while
-        one of them is unmeasured or slow. Loops do not queue, so they never claim ahead.
+        one of them is unmeasured or slow, or a worker is free: what it is given would not wait but start.
+        Loops do not queue, so they never claim ahead.
         """
+        if self.free > 0:
+            return 0
         means = [self._mean_us.get(handler) for handler in handlers]
         if self.executor.isolation is Isolation.ASYNC or self.workers == 0 or None in means:
             return 0
@@ -48,11 +51,15 @@ class Pool:
         reach = self.workers * self._claim_ahead_us / max(slowest_us, 1.0)
         if reach < 2 * self.workers:
             return 0
-        return min(_MOST_AHEAD, int(reach)) - (self._granted - self.workers)
+        return max(0, min(_MOST_AHEAD, int(reach)) - (self._granted - self.workers))
 
     def submit(self, grants: Sequence[Grant]) -> None:
-        self._granted += len(grants)
+        self.hold(len(grants))
         self.executor.submit(grants)
+
+    def hold(self, places: int) -> None:
+        """Takes places for attempts that the executor does not get to see."""
+        self._granted += places
 
     def give_back(self, live: LiveAttempt, now_mono_us: int) -> None:
         """Takes the place of an attempt back, and learns how long its handler takes."""
