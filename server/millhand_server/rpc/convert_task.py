@@ -95,7 +95,8 @@ class TaskWriter:
             message = task_pb2.Task()
             _write_retries(message, entry.retries)
             write_duration(message.timeout, entry.timeout_us)
-            write_duration(message.start_timeout, entry.start_timeout_us)
+            if entry.start_timeout_us:
+                write_duration(message.start_timeout, entry.start_timeout_us)
             encoded = self._defaults[handler] = message.SerializeToString()
         return encoded
 

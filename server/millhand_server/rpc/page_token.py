@@ -10,7 +10,7 @@ from hashlib import blake2b
 from millhand.v1 import task_pb2
 from millhand_server.core.errors import InvalidArgument
 from millhand_server.core.query import Order, Page, sort_key
-from millhand_server.core.task import Task
+from millhand_server.engine.answers import TaskPage
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1_000
@@ -29,16 +29,26 @@ def page(page_size: int, token: str, order_by: str, wanted: _Listing) -> Page:
     """
     order, descending = _order(order_by)
     return Page(
-        limit=min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE),
+        limit=page_limit(page_size),
         order=order,
         descending=descending,
         after=_read(token, _digest(order, descending, wanted)) if token else None,
     )
 
 
-def token_after(task: Task, current: Page, wanted: _Listing) -> str:
-    """Returns the token of the page that begins after `task`."""
-    key = sort_key(current.order, task)
+def page_limit(page_size: int) -> int:
+    """Returns how many entries a page may have."""
+    return min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+def token_after(found: TaskPage, shown: int, current: Page, wanted: _Listing) -> str:
+    """Returns the token of the page that begins after the first `shown` tasks of this one.
+
+    Empty when there is no such page.
+    """
+    if not found.more and shown == len(found.tasks):
+        return ""
+    key = sort_key(current.order, found.tasks[shown - 1])
     content = [*key, _digest(current.order, current.descending, wanted)]
     return base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode()
 

@@ -9,6 +9,7 @@ from millhand_server.core.errors import InvalidArgument
 from millhand_server.core.query import Order, Page
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task, TaskSpec
+from millhand_server.engine.answers import TaskPage
 from millhand_server.rpc import page_token
 
 FAILED = task_pb2.TaskFilter(statuses=[task_pb2.TASK_STATUS_FAILED])
@@ -21,6 +22,7 @@ TASK = Task(
     create_us=1,
     due_us=2,
 )
+PAGE = TaskPage((TASK,), more=True, total=2, total_is_exact=True)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_a_token_leads_on_from_the_last_task_of_its_page(
 ) -> None:
     first = page_token.page(0, "", order_by, FAILED)
 
-    second = page_token.page(5, page_token.token_after(TASK, first, FAILED), order_by, FAILED)
+    second = page_token.page(5, page_token.token_after(PAGE, 1, first, FAILED), order_by, FAILED)
 
     assert first == Page(100, order, descending)
     assert second == Page(5, order, descending, key)
@@ -69,7 +71,7 @@ def test_a_foreign_token_is_refused(
     token: str | None, order_by: str, wanted: task_pb2.TaskFilter | None
 ) -> None:
     if token is None:
-        token = page_token.token_after(TASK, page_token.page(0, "", "", FAILED), FAILED)
+        token = page_token.token_after(PAGE, 1, page_token.page(0, "", "", FAILED), FAILED)
 
     with pytest.raises(InvalidArgument) as refused:
         page_token.page(0, token, order_by, wanted)
@@ -83,3 +85,11 @@ def test_an_unknown_order_is_refused(order_by: str) -> None:
         page_token.page(0, "", order_by, FAILED)
 
     assert refused.value.violations[0].field == "order_by"
+
+
+def test_a_last_page_has_no_token_unless_it_was_cut() -> None:
+    last = TaskPage((TASK, TASK), more=False, total=2, total_is_exact=True)
+    page = page_token.page(0, "", "", FAILED)
+
+    assert page_token.token_after(last, 2, page, FAILED) == ""
+    assert page_token.token_after(last, 1, page, FAILED) != ""

@@ -1,0 +1,1 @@
+"""What happens around every call, one file each. `chain` has them in their order."""

@@ -1,0 +1,37 @@
+"""Between bytes and messages. Here and not inside gRPC, which answers UNKNOWN to bytes that do not parse."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from millhand_server.core.errors import InvalidArgument
+from millhand_server.rpc.context import Call, CallContext, serialise
+
+
+async def bytes_to_messages(call_next: Call, request: Any, context: CallContext) -> Any:
+    """Parses what comes in, one message or a stream of them, and serialises what is returned.
+
+    What a streaming response writes is serialised by the context.
+    """
+    method = context.method
+    parse = _parse_all if method.streams_requests else _parse
+    response = await call_next(parse(request, method.request), context)
+    if method.streams_responses or context.code is not grpc.StatusCode.OK:
+        return None
+    return serialise(response, method.response)
+
+
+async def _parse_all(stream: AsyncIterator[bytes], kind: type[Message]) -> AsyncIterator[Message]:
+    async for data in stream:
+        yield _parse(data, kind)
+
+
+def _parse(data: bytes, kind: type[Message]) -> Message:
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise InvalidArgument(f"the bytes do not parse as {kind.DESCRIPTOR.full_name}") from None

@@ -1,0 +1,39 @@
+"""A batch of tasks on its way in, for RegisterTasks and for a Session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from millhand.v1 import task_pb2, task_service_pb2
+from millhand_server.core.errors import MillhandError
+from millhand_server.core.ports import Inserted
+from millhand_server.engine.manager import Caller, TaskManager
+from millhand_server.rpc import validation
+from millhand_server.rpc.convert_task import TaskWriter, task_spec
+from millhand_server.rpc.status import status_of
+
+
+async def register_batch(
+    manager: TaskManager,
+    tasks: Sequence[task_pb2.TaskSpec],
+    mode: task_service_pb2.RegisterMode,
+    caller: Caller,
+) -> list[Inserted | MillhandError]:
+    """Registers a batch whose size was checked, and, unless items fail one by one, its tasks too.
+
+    Raises:
+        MillhandError: in the mode ATOMIC, when one of the tasks is refused: then none was registered.
+    """
+    if mode != task_service_pb2.REGISTER_MODE_PER_ITEM:
+        specs = [task_spec(task) for task in tasks]
+        return await manager.register_tasks(specs, atomic=True, caller=caller)
+    faults = [validation.task_error(task, manager.limits) for task in tasks]
+    good = [task_spec(task) for task, fault in zip(tasks, faults, strict=True) if fault is None]
+    answers = iter(await manager.register_tasks(good, atomic=False, caller=caller) if good else [])
+    return [next(answers) if fault is None else fault for fault in faults]
+
+
+def register_result(answer: Inserted | MillhandError, writer: TaskWriter) -> task_service_pb2.RegisterResult:
+    if isinstance(answer, MillhandError):
+        return task_service_pb2.RegisterResult(error=status_of(answer))
+    return task_service_pb2.RegisterResult(task=writer.task(answer.task), created=answer.created)

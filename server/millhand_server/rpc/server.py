@@ -1,0 +1,143 @@
+"""The gRPC server: what it serves, its options, how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+import grpc.aio
+
+from millhand.v1 import task_service_pb2
+from millhand_server.engine.answers import CloseMode, Drained
+from millhand_server.engine.manager import TaskManager
+from millhand_server.rpc import health
+from millhand_server.rpc.adapter import OpenCalls, generic_handler
+from millhand_server.rpc.context import Interceptor
+from millhand_server.rpc.interceptors.chain import standard_chain
+from millhand_server.rpc.reflection import reflection_handlers
+from millhand_server.rpc.task_service import TaskService
+
+_TASK_SERVICE = task_service_pb2.DESCRIPTOR.services_by_name["TaskService"]
+
+#: How long code of calls that gRPC has ended may take for its last steps.
+_LAST_STEPS_S = 2.0
+
+
+#: Hosts that one can listen on and not call.
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "[::]"})  # noqa: S104
+
+
+class BindError(Exception):
+    """The address cannot be listened on. The text is a sentence for whoever starts the server."""
+
+
+class RpcServer:
+    """Serves a manager. Belongs to one event loop; `start` it once, `stop` it once."""
+
+    def __init__(
+        self,
+        manager: TaskManager,
+        *,
+        interceptors: Sequence[Interceptor | grpc.aio.ServerInterceptor] = (),
+        on_shutdown: Callable[[CloseMode, int | None], Awaitable[Drained]],
+    ) -> None:
+        """Takes a manager, which must have started before the server does.
+
+        Args:
+            manager: who does the work.
+            interceptors: the user's own, first is outermost: `async f(call_next, request, context)`, which
+                stand in our chain, or gRPC's `ServerInterceptor`, which stand around it.
+            on_shutdown: closes the manager and lets the process end, for the RPC Shutdown.
+        """
+        self._manager = manager
+        self._interceptors = interceptors
+        self._on_shutdown = on_shutdown
+        self._address = ""
+
+    async def start(self, host: str, port: int) -> str:
+        """Listens, and returns the address in the form `host:port`; port 0 takes a free one.
+
+        Raises:
+            BindError: the address is taken, or is none of this machine's.
+        """
+        # Made here: everything of gRPC's asyncio side belongs to the loop that runs now.
+        self._calls = OpenCalls()
+        self._health = health.HealthService()
+        self._server = grpc.aio.server(
+            interceptors=[own for own in self._interceptors if isinstance(own, grpc.aio.ServerInterceptor)],
+            options=_options(self._manager.limits.max_message_bytes),
+        )
+        self._server.add_generic_rpc_handlers(self._handlers())
+        bound = self._bind(host, port)
+        self._address = _join(host, bound)
+        await self._server.start()
+        self._manager.readiness.subscribe(self._health.set_ready)
+        return self._address
+
+    async def stop(self, grace_s: float) -> None:
+        """Ends the server; calls that are open get `grace_s` seconds. The manager is closed by then.
+
+        Health goes first, so that nobody is sent here any more and watchers hold up nothing. gRPC then
+        refuses new calls and waits for the open ones: streams have had their last frame from the closed
+        manager. What gRPC calls the end is not quite it: code of cancelled calls may still be in its last
+        steps (grpc#37239), and the store must not be closed under it.
+        """
+        self._health.close()
+        await self._server.stop(grace_s)
+        async with asyncio.timeout(_LAST_STEPS_S):
+            await self._calls.until_idle()
+
+    def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
+        own = [layer for layer in self._interceptors if not isinstance(layer, grpc.aio.ServerInterceptor)]
+        chain = standard_chain(self._manager.limits, own)
+        tasks = TaskService(self._manager, address=self._callable_address, on_shutdown=self._on_shutdown)
+        return (
+            generic_handler(_TASK_SERVICE, tasks, chain, self._calls),
+            generic_handler(health.SERVICE, self._health, chain, self._calls),
+            *reflection_handlers(chain, self._calls),
+        )
+
+    def _callable_address(self) -> str:
+        host, _, port = self._address.rpartition(":")
+        return f"localhost:{port}" if host in _EVERY_ADDRESS else self._address
+
+    def _bind(self, host: str, port: int) -> int:
+        try:
+            return self._server.add_insecure_port(_join(host, port))
+        except RuntimeError:
+            raise BindError(f"cannot listen on {_join(host, port)}: {_why_not(host, port)}") from None
+
+
+def _options(max_message_bytes: int) -> list[tuple[str, int]]:
+    return [
+        # On by default: a second server on the port would start without a word and steal connections.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", max_message_bytes),
+        # Finds callers that vanished without a word, and lets theirs find us: our clients ping every 30 s,
+        # and a server that counts such pings as abuse cuts them off. The key says "without data" although
+        # the constant behind it does not; other spellings are ignored silently.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.max_ping_strikes", 2),
+        # Streams of one connection that are over this wait in silence. `StreamCap` is the limit that speaks.
+        ("grpc.max_concurrent_streams", 1_000_000),
+    ]
+
+
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _why_not(host: str, port: int) -> str:
+    # gRPC does not say; asking the system the same question does.
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except OSError as error:
+        return f"{error.strerror or error}; choose another port or host"
+    return "another program has it; choose another port or host"
