@@ -12,6 +12,9 @@ DEFAULT_BACKOFF = 2.0
 DEFAULT_MAX_DELAY_US = 60 * SECOND_US
 DEFAULT_JITTER = 0.1
 
+#: A hundred years: whatever is asked for, the end of a delay still fits a timestamp.
+LONGEST_DELAY_US = 100 * 365 * 24 * 3600 * SECOND_US
+
 
 class Retries(msgspec.Struct, frozen=True, gc=False):
     """What is in force for one task: its own settings, its handler's and the server's, in that order."""
@@ -40,13 +43,9 @@ def delay_us(retries: Retries, number: int, random_source: random.Random) -> int
         delay *= backoff
         if (max_delay_us and delay >= max_delay_us) or backoff == 1 or delay == 0:
             break
-        if delay > _LONGEST_US:
+        if delay > LONGEST_DELAY_US:
             break
     if max_delay_us:
         delay = min(delay, max_delay_us)
-    delay = min(delay, _LONGEST_US)
+    delay = min(delay, LONGEST_DELAY_US)
     return max(0, round(delay * (1 + jitter * random_source.uniform(-1, 1))))
-
-
-#: A hundred years: with `max_delay` 0 (no limit) a delay still fits a timestamp.
-_LONGEST_US = 100 * 365 * 24 * 3600 * SECOND_US

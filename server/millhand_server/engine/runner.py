@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from millhand.kit import Cancelled, Fatal, Handler, RetryAfter, TaskContext, TaskInfo
 from millhand.kit import Failed as HandlerFailed
-from millhand_server.core.errors import InvalidPayload
+from millhand_server.core.errors import InvalidPayload, PayloadTooLarge
 from millhand_server.core.execution import (
     Failed,
     Finished,
@@ -21,6 +21,7 @@ from millhand_server.core.execution import (
     Succeeded,
 )
 from millhand_server.core.ports import Clock, PayloadCodec
+from millhand_server.core.retry import LONGEST_DELAY_US
 from millhand_server.engine.outbox import Outbox
 
 #: The reason of a failure that the handler gave none for.
@@ -28,6 +29,9 @@ HANDLER_FAILED = "HANDLER_FAILED"
 
 #: Progress of one attempt crosses to the loop at most this often.
 _PROGRESS_INTERVAL_US = 100_000
+
+#: A handler's words for the caller are cut here, as those of its progress are.
+_MAX_MESSAGE_BYTES = 4096
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,39 +69,59 @@ class Run:
             return self._failure(error)
 
     def finished(self, outcome: Outcome) -> list[Progressed | Finished]:
-        """Returns the last frames of the attempt."""
+        """Returns the last frames of the attempt; what the handler's own threads report later is dropped."""
         frames: list[Progressed | Finished] = []
-        if (progress := self._reporter.take_unsent()) is not None:
+        if (progress := self._reporter.close()) is not None:
             frames.append(progress)
         frames.append(Finished(self.grant.key, outcome, self._clock.now_us()))
         return frames
 
     def _request(self) -> object:
-        return self._codec.decode(self.grant.payload)
+        try:
+            return self._codec.decode(self.grant.payload)
+        except InvalidPayload as error:
+            raise _Unfit(f"the payload cannot be read: {error.message}") from None
 
     def _succeeded(self, result: object) -> Outcome:
-        try:
-            return Succeeded(self._codec.encode(result))
-        except InvalidPayload as error:
-            # Trying again would give the same kind of result.
-            return Failed(HANDLER_FAILED, f"the result cannot be encoded: {error.message}", fatal=True)
+        return Succeeded(_encode(self._codec, result, "the result"))
 
     def _failure(self, error: BaseException) -> Outcome:
         if self.context.cancelled and _is_stop(error):
             return Stopped()
+        # Patterns and not attributes: a subclass may have forgotten its parent's __init__, and a worker
+        # must outlive that too.
         match error:
-            case RetryAfter():
-                return Failed(
-                    HANDLER_FAILED,
-                    error.message,
-                    retry_after_us=error.delay // timedelta(microseconds=1),
-                )
-            case HandlerFailed():
-                return Failed(error.reason, error.message, from_handler=True, fatal=isinstance(error, Fatal))
-            case InvalidPayload():
-                return Failed(HANDLER_FAILED, f"the payload cannot be read: {error.message}", fatal=True)
+            case _Unfit():
+                return Failed(HANDLER_FAILED, _text(error.message), fatal=True)
+            case RetryAfter(delay=timedelta() as delay, message=message):
+                delay_us = min(delay // timedelta(microseconds=1), LONGEST_DELAY_US)
+                return Failed(HANDLER_FAILED, _text(message), retry_after_us=delay_us)
+            case HandlerFailed(reason=str(reason), message=message):
+                fatal = isinstance(error, Fatal)
+                return Failed(reason, _text(message), from_handler=True, fatal=fatal)
         _log_unexpected(self.grant, error)
-        return Failed(HANDLER_FAILED, type(error).__name__)
+        return Failed(HANDLER_FAILED, type(error).__name__, fatal=isinstance(error, Fatal))
+
+
+class _Unfit(Exception):
+    """A value that no payload can hold, or bytes that are none; trying again would meet the same."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def _encode(codec: PayloadCodec, value: object, what: str) -> bytes:
+    try:
+        return codec.encode(value)
+    except (InvalidPayload, PayloadTooLarge) as error:
+        raise _Unfit(f"{what} cannot be encoded: {error.message}") from None
+
+
+def _text(message: object) -> str:
+    """Returns a handler's text as one that any wire can carry."""
+    data = message.encode("utf-8", "replace") if isinstance(message, str) else b""
+    return data[:_MAX_MESSAGE_BYTES].decode("utf-8", "ignore")
 
 
 def _is_stop(error: BaseException) -> bool:
@@ -152,8 +176,11 @@ class _Reporter:
         self._outbox = outbox
         self._sent_us: int | None = None
         self._unsent: Progressed | None = None
+        self._closed = False
 
     def progress(self, fraction: float, message: str) -> None:
+        if self._closed:
+            return
         frame = Progressed(self._key, fraction, message, self._clock.now_us())
         now_us = self._clock.monotonic_us()
         if self._sent_us is not None and now_us - self._sent_us < _PROGRESS_INTERVAL_US:
@@ -164,8 +191,12 @@ class _Reporter:
         self._outbox.put(frame)
 
     def heartbeat(self, details: object) -> None:
-        self._outbox.put(Heartbeat(self._key, self._codec.encode(details), self._clock.now_us()))
+        encoded = _encode(self._codec, details, "a heartbeat")
+        if not self._closed:
+            self._outbox.put(Heartbeat(self._key, encoded, self._clock.now_us()))
 
-    def take_unsent(self) -> Progressed | None:
+    def close(self) -> Progressed | None:
+        """Returns the progress that was held back, if any, and takes no more reports."""
+        self._closed = True
         unsent, self._unsent = self._unsent, None
         return unsent
