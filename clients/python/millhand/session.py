@@ -69,7 +69,7 @@ class Session:
 
     @property
     def cursor(self) -> str:
-        """Everything up to here has been read; empty before the server has named a place."""
+        """Everything up to here has been read, frame by frame; empty before the server has named a place."""
         return self._state.cursor
 
     def register(self, handler: str, payload: object = None, **options: Unpack[TaskOptions]) -> task_pb2.Task:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 import grpc
@@ -24,17 +25,26 @@ SERVICE = pb.DESCRIPTOR.services_by_name["TaskService"]
 class FakeServer:
     """The other end of the fake channel. What blocks is bounded by the test's own timeout."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self) -> None:
         self.clock = grpc_testing.strict_fake_time(0)
         self.channel = grpc_testing.channel([SERVICE], self.clock)
-        self._pool = pool
 
     def client(self, **settings: Any) -> Client:
         return Client(channel=self.channel, clock=self.clock, **settings)
 
     def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Runs the caller's side beside the test, which plays the server."""
-        return self._pool.submit(call, *args, **kwargs)
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(call(*args, **kwargs))
+            except Exception as error:
+                future.set_exception(error)
+
+        # A daemon, unlike a pool's threads: a test that fails while it blocks must still end.
+        threading.Thread(target=run, daemon=True).start()
+        return future
 
     def take(self, method: str) -> tuple[dict[str, Any], Any, Any]:
         """The next unary call or server stream: its metadata, its request, its other end."""

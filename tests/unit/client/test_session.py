@@ -39,8 +39,9 @@ class Peer:
         self.rpc.send_response(pb.SessionResponse(request_id=to.request_id if to else "", **kind))
 
     def send_registered(self, request: pb.SessionRequest) -> None:
-        tasks = [pb.RegisterResult(task=task_pb2.Task(id=t.id), created=True) for t in request.register.tasks]
-        self.send(request, registered=pb.SessionRegistered(results=tasks))
+        tasks = [task_pb2.Task(id=spec.id, session_id="s") for spec in request.register.tasks]
+        results = [pb.RegisterResult(task=task, created=True) for task in tasks]
+        self.send(request, registered=pb.SessionRegistered(results=results))
 
     def send_results(self, *numbers: int) -> None:
         results = [completed(f"t{number}", f"c{number}") for number in numbers]
@@ -157,7 +158,8 @@ def test_results_gaps_and_progress_come_in_order(peer: Peer) -> None:
 
 def test_a_broken_session_resumes_from_what_was_read_and_drops_what_was_not(peer: Peer) -> None:
     results = peer.subscribe()
-    peer.send_results(1, 2, 3)
+    peer.send_results(1)
+    peer.send_results(2, 3)
     first = next(results)
     peer.lose()
 
@@ -169,6 +171,50 @@ def test_a_broken_session_resumes_from_what_was_read_and_drops_what_was_not(peer
 
     assert again.subscribe.after == "c1"
     assert [record.task.id for record in [first, *results]] == ["t1", "t2", "t3"]
+
+
+def test_a_session_that_breaks_in_the_midst_of_a_frame_gives_none_of_it_twice(peer: Peer) -> None:
+    results = peer.subscribe()
+    peer.send_results(1, 2, 3)
+    read = [next(results), next(results)]
+    peer.lose()
+
+    peer.accept()
+    again = peer.take()
+    peer.send_results(1, 2, 3)
+    peer.send_results(4)
+    peer.end()
+
+    assert again.subscribe.after == "c0"
+    assert [record.task.id for record in [*read, *results]] == ["t1", "t2", "t3", "t4"]
+
+
+def test_a_late_result_does_not_move_the_reader_back(peer: Peer) -> None:
+    results = peer.subscribe()
+    peer.send_results(8)
+    late = completed("t1", "c1")
+    peer.send(results=pb.SessionResults(results=[late], cursor="c8"))
+
+    assert [next(results).task.id, next(results).task.id] == ["t8", "t1"]
+    assert peer.session.cursor == "c8"
+
+
+def test_tasks_of_others_are_registered_again_on_a_new_stream_until_their_result_is_read(peer: Peer) -> None:
+    results = peer.subscribe()
+    sent = peer.session.register_soon([task_spec("echo", id=name) for name in ("t1", "t2", "t3")])
+    owners = {"t1": "theirs", "t2": "", "t3": "s"}
+    tasks = [pb.RegisterResult(task=task_pb2.Task(id=i, session_id=owner)) for i, owner in owners.items()]
+    peer.send(peer.take(), registered=pb.SessionRegistered(results=tasks))
+    sent.result()
+    peer.send_results(1)
+    next(results)
+    peer.lose()
+
+    peer.accept()
+    resumed, adopted = peer.take(), peer.take()
+
+    assert resumed.WhichOneof("kind") == "subscribe"
+    assert [spec.id for spec in adopted.register.tasks] == ["t2"]
 
 
 def test_a_keep_alive_moves_a_reader_that_has_read_everything(peer: Peer) -> None:
@@ -194,7 +240,8 @@ def test_what_was_not_acknowledged_is_sent_again_in_order_and_what_was_is_not(pe
         peer.send_registered(request)
 
     assert again == lost
-    assert [future.result()[0].task for future in pending] == [task_pb2.Task(id="b"), task_pb2.Task(id="c")]
+    registered = [future.result()[0].task for future in pending]
+    assert [task.id for task in registered if task is not None] == ["b", "c"]
 
 
 def test_a_session_that_never_began_fails_what_it_was_asked(server: FakeServer) -> None:

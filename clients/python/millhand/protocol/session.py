@@ -11,10 +11,13 @@ from millhand import errors
 from millhand.protocol import records
 from millhand.protocol.resume import Record
 from millhand.protocol.status import error_from_status
+from millhand.v1 import task_pb2
 from millhand.v1 import task_service_pb2 as pb
 
 #: The credit in results that a stream starts with, where no `welcome` says otherwise.
 START_CREDIT = 1000
+#: How many tasks one request may register.
+_MAX_BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Answer:
 @dataclass
 class _Unread:
     record: Record
-    #: Where the reader stands once it has taken this record; empty if that moves nothing.
+    #: Where the reader stands once it has taken this record; empty in the midst of a frame.
     cursor: str
 
 
@@ -42,7 +45,8 @@ class SessionState:
     here and given again, so a reader that is slow across many reconnects still holds one credit's worth.
 
     Attributes:
-        cursor: Everything up to here has been read; empty until the server has named a place.
+        cursor: Everything up to here has been read; empty until the server has named a place. It moves frame
+            by frame, for a frame may hold results that are older than those before it.
         done: The server said that nothing more comes.
         starved: The server stopped for want of credit; a new stream brings more.
         finished: No more requests are to be sent.
@@ -60,6 +64,10 @@ class SessionState:
         self._subscription: pb.SessionSubscribe | None = None
         self._unread: deque[_Unread] = deque()
         self._unread_progress: dict[str, _Unread] = {}
+        #: Tasks whose results were read behind `cursor`, and would come again after a reconnect.
+        self._read_behind_cursor: set[str] = set()
+        #: Tasks that others had registered first: ours on a stream only after it has registered them, too.
+        self._adopted: dict[str, task_pb2.TaskSpec] = {}
         self._credit = START_CREDIT
         self._read_since_grant = 0
 
@@ -109,7 +117,7 @@ class SessionState:
             again.CopyFrom(self._subscription)
             again.after = self.cursor or again.after
             frames.append(pb.SessionRequest(request_id="resume", subscribe=again))
-        return frames + list(self._pending.values())
+        return frames + self._adoptions() + list(self._pending.values())
 
     def receive(self, response: pb.SessionResponse) -> Answer | None:
         """Takes one response in; returns the answer to a request, if it is one.
@@ -122,9 +130,7 @@ class SessionState:
             case "welcome":
                 self._credit = response.welcome.credit or START_CREDIT
             case "results":
-                for result in response.results.results:
-                    self._unread.append(_Unread(records.Result(result), result.cursor))
-                self._move(response.results.cursor)
+                self._take_results(response.results)
             case "progress":
                 self._keep_latest(records.progress_of(response.progress))
             case "gap":
@@ -143,11 +149,13 @@ class SessionState:
         if not self._unread:
             return None
         item = self._unread.popleft()
-        self.cursor = item.cursor or self.cursor
         if isinstance(item.record, records.Progress):
             del self._unread_progress[item.record.task_id]
         elif isinstance(item.record, records.Result):
             self._read_since_grant += 1
+            self._read_behind_cursor.add(item.record.task.id)
+            self._adopted.pop(item.record.task.id, None)
+        self._advance(item.cursor)
         return item.record
 
     def credit_due(self) -> pb.SessionRequest | None:
@@ -158,12 +166,28 @@ class SessionState:
         self._read_since_grant = 0
         return pb.SessionRequest(credit=credit)
 
+    def _adoptions(self) -> list[pb.SessionRequest]:
+        specs = list(self._adopted.values())
+        batches = [specs[start : start + _MAX_BATCH] for start in range(0, len(specs), _MAX_BATCH)]
+        mode = pb.REGISTER_MODE_PER_ITEM
+        again = [pb.SessionRegister(tasks=batch, mode=mode) for batch in batches]
+        return [pb.SessionRequest(request_id="adopt", register=register) for register in again]
+
+    def _take_results(self, frame: pb.SessionResults) -> None:
+        for result in frame.results:
+            if result.task.id in self._read_behind_cursor:
+                self._read_since_grant += 1
+            else:
+                self._unread.append(_Unread(records.Result(result), ""))
+        self._move(frame.cursor)
+
     def _answered(self, response: pb.SessionResponse) -> Answer | None:
         request = self._pending.pop(response.request_id, None)
         value: Any = None
         match response.WhichOneof("kind"):
             case "registered":
                 value = [records.registered_of(result) for result in response.registered.results]
+                self._adopt(request, value)
             case "cancelled":
                 value = [records.cancel_result_of(result) for result in response.cancelled.results]
             case "subscribed":
@@ -176,6 +200,11 @@ class SessionState:
                 value = response.unsubscribed.cursor
                 self._subscription = None
         return Answer(response.request_id, value) if request is not None else None
+
+    def _adopt(self, request: pb.SessionRequest | None, answers: list[records.Registered]) -> None:
+        for spec, answer in zip(request.register.tasks if request is not None else (), answers, strict=False):
+            if answer.task is not None and answer.task.session_id != self.session_id:
+                self._adopted[answer.task.id] = spec
 
     def _refused(self, request_id: str, refusal: pb.SessionError) -> Answer | None:
         error = error_from_status(refusal.status)
@@ -192,7 +221,12 @@ class SessionState:
         if self._unread:
             self._unread[-1].cursor = cursor or self._unread[-1].cursor
         else:
-            self.cursor = cursor or self.cursor
+            self._advance(cursor)
+
+    def _advance(self, cursor: str) -> None:
+        if cursor:
+            self.cursor = cursor
+            self._read_behind_cursor.clear()
 
     def _keep_latest(self, progress: records.Progress) -> None:
         """Replaces an unread progress of the same task: a reader that pauses holds at most one for each."""
