@@ -95,8 +95,8 @@ def assemble(given: Given, *, epoch: str) -> Engine:
     dispatcher.on_granted = watchdog.watch
     dispatcher.on_refused = settler.take
     acceptance = Acceptance(shared, on_accepted=offer)
-    cancelling = Cancelling(shared, watchdog)
     presenting = Presenting(shared, dispatcher)
+    cancelling = Cancelling(shared, watchdog, presenting)
     return Engine(
         shared=shared,
         settler=settler,

@@ -168,17 +168,15 @@ class Settler:
                 return applied
 
     def _pass_on(self, applied: Sequence[Applied]) -> None:
-        end = 0
-        for row in (result.task for result in applied):
-            if row is None:
-                continue
+        rows = [result.task for result in applied if result.task is not None]
+        for row in rows:
             if row.is_final:
-                end = max(end, row.position)
-            elif row.owner is None:
+                continue
+            if row.owner is None:
                 self.on_waiting(row)
             elif (live := self._live.get(row.key)) is not None:
                 live.task = row
-        self._tail.advance(end)
+        self._tail.advance(rows)
 
 
 def _returned(live: LiveAttempt) -> Transition:

@@ -60,8 +60,15 @@ class LogTail:
         page = await self._store.read_log(2**62, EVERYTHING, limit=1, max_bytes=1)
         self.position = self._known = page.last
 
-    def advance(self, position: int) -> None:
-        """Says that the log reaches to `position` now."""
+    def advance(self, rows: Iterable[Task]) -> None:
+        """Takes note of rows that were changed here; those that are final are in the log.
+
+        Who waits for one of these tasks has it at once: a small retention may drop it from the log before
+        the tail comes to read it.
+        """
+        final = [row for row in rows if row.is_final]
+        self._resolve(final)
+        position = max((row.position for row in final), default=0)
         if position > self._known:
             self._known = position
             self._wakeup.ring()
@@ -128,7 +135,8 @@ class LogTail:
     async def _read(self) -> None:
         page = await self._store.read_log(self.position, EVERYTHING, limit=_PAGE, max_bytes=_PAGE_BYTES)
         self._resolve(page.tasks)
-        self._wake_followers(page.tasks, page.position)
+        was_trimmed = page.first > self.position + 1
+        self._wake_followers(page.tasks, page.position, all_of_them=was_trimmed)
         self.position = page.position
 
     def _resolve(self, tasks: Iterable[Task]) -> None:
@@ -139,12 +147,13 @@ class LogTail:
                 if not waiter.done():
                     waiter.set_result(task)
 
-    def _wake_followers(self, tasks: tuple[Task, ...], position: int) -> None:
+    def _wake_followers(self, tasks: tuple[Task, ...], position: int, *, all_of_them: bool) -> None:
+        # Nobody can tell what a gap would have held for a follower: it has to meet the gap itself.
         for follower in self._followers:
             if follower.wants_progress:
                 for task in tasks:
                     follower.progress.pop(task.id, None)
-            if any(matches(follower.wanted, task, _ANY_TIME) for task in tasks):
+            if all_of_them or any(matches(follower.wanted, task, _ANY_TIME) for task in tasks):
                 follower.quiet_from = position
                 follower.bell.ring()
             follower.looked_at = position

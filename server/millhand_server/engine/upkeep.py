@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from millhand_server.core import transition
 from millhand_server.core.errors import StoreUnavailable
 from millhand_server.core.ports import Retention
 from millhand_server.core.task import Task
+from millhand_server.core.transition import Transition
 from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.settler import overdue_error
 from millhand_server.engine.shared import Shared
@@ -38,6 +40,8 @@ class Expiry:
     async def run(self) -> None:
         """Expires, for ever."""
         while True:
+            # Unknown until the store has answered: an offer that comes meanwhile rings.
+            self._next_us = None
             try:
                 self._next_us = await self._expire()
             except StoreUnavailable as error:
@@ -52,10 +56,21 @@ class Expiry:
             if not overdue.tasks:
                 return overdue.next_us
             now_us = self._clock.now_us()
-            applied = await self._store.apply(
+            await self._end(
                 [transition.overdue(task.id, overdue_error(task, now_us)) for task in overdue.tasks]
             )
-            self._tail.advance(max((row.task.position for row in applied if row.task), default=0))
+
+    async def _end(self, transitions: Sequence[Transition]) -> None:
+        """Applies them, again and again if need be: what became final must be told, also after a fault."""
+        while True:
+            try:
+                applied = await self._store.apply(transitions)
+            except StoreUnavailable as error:
+                logger.warning("the store did not end %d overdue tasks: %s", len(transitions), error.message)
+                await Wakeup(self._clock).wait(_RETRY_US)
+            else:
+                self._tail.advance(result.task for result in applied if result.task is not None)
+                return
 
 
 class Pruning:
@@ -69,10 +84,13 @@ class Pruning:
     async def run(self) -> None:
         """Prunes, for ever."""
         wakeup = Wakeup(self._clock)
+        delay_us = _PRUNE_INTERVAL_US
         while True:
-            await wakeup.wait(_PRUNE_INTERVAL_US)
+            await wakeup.wait(delay_us)
+            delay_us = _PRUNE_INTERVAL_US
             try:
-                while (await self._store.prune(self._retention)).more:
-                    pass
+                if (await self._store.prune(self._retention)).more:
+                    # The next step follows when others have had a turn.
+                    delay_us = 0
             except StoreUnavailable as error:
                 logger.warning("cannot prune: %s", error.message)
