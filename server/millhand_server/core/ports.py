@@ -251,7 +251,10 @@ class Executor(Protocol):
         ...
 
     def resize(self, workers: int) -> None:
-        """Changes the number of workers; fewer takes effect as attempts end. 0 starts nothing new."""
+        """Changes the number of workers; fewer takes effect as attempts end.
+
+        0 starts nothing new: what has not begun is given back, and so is what is submitted then.
+        """
         ...
 
     async def stop(self) -> None:
@@ -279,13 +282,18 @@ class PayloadCodec(Protocol):
     """Turns encoded payloads into what handlers take, and back. Called in workers: safe from any thread."""
 
     def decode(self, payload: bytes) -> object:
-        """Returns None for empty bytes."""
+        """Returns None for empty bytes.
+
+        Raises:
+            InvalidPayload: the bytes are no payload that is known here.
+        """
         ...
 
     def encode(self, value: object) -> bytes:
         """Returns empty bytes for None.
 
         Raises:
-            InvalidPayload: no encoding for it (its type, NaN, too deep, too large, an integer past 2^53).
+            InvalidPayload: no encoding for it (its type, NaN, too deep, an integer past 2^53).
+            PayloadTooLarge: its encoding has too many bytes.
         """
         ...

@@ -33,6 +33,8 @@ class Outbox:
         except RuntimeError:
             if not self._loop.is_closed():
                 raise
+            self._frames.clear()
+            self._wakes = False
 
     def _flush(self) -> None:
         # The flag falls before the frames are taken: one that is put meanwhile wakes the loop once too

@@ -16,7 +16,7 @@ from tests.fakes.codec import JsonCodec
 from tests.fakes.executor import PATIENCE_S, EncodingExecutor
 
 from millhand.kit import HandlerOptions, Handlers, TaskContext
-from millhand_server.core.execution import Finished, Frame, Grant, Isolation, Outcome, Started
+from millhand_server.core.execution import Finished, Frame, Grant, Isolation, Outcome, Progressed, Started
 from millhand_server.core.ports import Executor
 from millhand_server.core.task import AttemptKey
 from millhand_server.engine.catalogue import Catalogue
@@ -79,10 +79,8 @@ class Bench:
         self._gates: list[Gate] = []
         self._news = asyncio.Event()
         self._granted = 0
-
-        @self.handler("echo")
-        async def _(request: object, _: TaskContext) -> object:
-            return request
+        self._released = threading.Event()
+        self._add_handlers()
 
     def handler(self, name: str, **options: Unpack[HandlerOptions]) -> Callable[[Body], Body]:
         """Adds a handler, written as a coroutine function whatever the executor."""
@@ -111,7 +109,18 @@ class Bench:
         self.executor.start(self._take, workers=workers)
         return self.executor
 
+    async def hold(self) -> Grant:
+        """Keeps a worker, or the whole loop, from everything else until `release` is called."""
+        holder = self.grant("holds")
+        self.executor.submit([holder])
+        await self.started(holder)
+        return holder
+
+    def release(self) -> None:
+        self._released.set()
+
     async def stop(self) -> None:
+        self.release()
         for gate in self._gates:
             gate.open()
         if hasattr(self, "executor"):
@@ -138,6 +147,10 @@ class Bench:
     async def started(self, *grants: Grant) -> None:
         await self.until(lambda: {grant.key for grant in grants} <= set(self.keys(Started)))
 
+    async def reported(self, grant: Grant) -> None:
+        """Returns when the attempt has told its progress: a sign that its code has come so far."""
+        await self.until(lambda: grant.key in self.keys(Progressed))
+
     async def answered(self) -> None:
         """Returns when a grant that was submitted after all others has run: what was to come has come."""
         await self.run("echo")
@@ -158,6 +171,19 @@ class Bench:
             while not condition():
                 self._news.clear()
                 await self._news.wait()
+
+    def _add_handlers(self) -> None:
+        @self.handler("echo")
+        async def _(request: object, _: TaskContext) -> object:
+            return request
+
+        @self.handler("holds")
+        async def _(_: object, __: TaskContext) -> None:
+            assert self._released.wait(PATIENCE_S)
+
+        @self.handler("waits for cancel")
+        async def _(_: object, task: TaskContext) -> None:
+            await until_cancelled(task)
 
     def _take(self, frames: Sequence[Frame]) -> None:
         assert threading.get_ident() == self._loop_thread

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from millhand_server.core.execution import (
     Frame,
@@ -28,6 +31,8 @@ WORKER = "millhand-async"
 #: How long cancelled handlers may take to clean up after the executor was stopped.
 _LAST_WORDS_S = 1.0
 
+logger = logging.getLogger(__name__)
+
 
 class AsyncExecutor:
     """One thread with one loop; how many attempts share it is the dispatcher's to bound.
@@ -44,40 +49,61 @@ class AsyncExecutor:
         self._clock = clock
         self._pending: dict[AttemptKey, Grant] = {}
         self._runs: dict[AttemptKey, tuple[Run, asyncio.Task[Outcome]]] = {}
+        self._workers = 0
         self._shutting_down = False
+        self._stopping = False
 
     def start(self, sink: Callable[[Sequence[Frame]], None], *, workers: int) -> None:
         self._outbox = Outbox(asyncio.get_running_loop(), sink)
+        self._workers = workers
         self._loop = asyncio.new_event_loop()
+        # The threads of `asyncio.to_thread`, named as ours: what ends the process must know them.
+        self._loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=WORKER))
         threading.Thread(target=self._serve, name=WORKER, daemon=True).start()
 
     def submit(self, grants: Sequence[Grant]) -> None:
+        if self._workers == 0:
+            self._outbox.put(*(Returned(grant.key) for grant in grants))
+            return
         for grant in grants:
             self._pending[grant.key] = grant
         self._loop.call_soon_threadsafe(self._begin, [grant.key for grant in grants])
 
     def signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
-        self.recall(keys)
-        # After the recall, and after every begin that was asked for earlier: what still runs is in `_runs`.
-        self._loop.call_soon_threadsafe(self._signal, list(keys), cause)
+        # Only what was not given back: that may be submitted again before the loop gets round to the signal.
+        begun = [key for key in keys if not self._give_back(key)]
+        if begun:
+            self._loop.call_soon_threadsafe(self._signal, begun, cause)
 
     def recall(self, keys: Sequence[AttemptKey]) -> None:
         for key in keys:
-            if self._pending.pop(key, None) is not None:
-                self._outbox.put(Returned(key))
+            self._give_back(key)
 
     def announce_shutdown(self) -> None:
         self._loop.call_soon_threadsafe(self._announce_shutdown)
 
     def resize(self, workers: int) -> None:
-        """Does nothing: a loop has no workers to add, and the dispatcher bounds the attempts."""
+        """Tells only none from some: a loop has no workers to add, and the dispatcher bounds the attempts."""
+        self._workers = workers
+        if workers == 0:
+            self.recall(list(self._pending))
 
     async def stop(self) -> None:
+        if self._stopping:
+            return
+        self._stopping = True
         self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _give_back(self, key: AttemptKey) -> bool:
+        if self._pending.pop(key, None) is None:
+            return False
+        self._outbox.put(Returned(key))
+        return True
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        while not self._stopping:
+            self._run_loop()
         # What still runs was left behind by a manager that has closed: nobody waits for its outcome.
         left_behind = [task for _, task in self._runs.values()]
         for task in left_behind:
@@ -85,6 +111,14 @@ class AsyncExecutor:
         if left_behind:
             self._loop.run_until_complete(asyncio.wait(left_behind, timeout=_LAST_WORDS_S))
         self._loop.close()
+
+    def _run_loop(self) -> None:
+        try:
+            self._loop.run_forever()
+        except (SystemExit, KeyboardInterrupt) as error:
+            # asyncio lets these two out of a handler's own tasks and callbacks; they are not for the loop,
+            # which others share.
+            logger.warning("a task or callback of a handler raised %s", type(error).__name__)
 
     def _begin(self, keys: Sequence[AttemptKey]) -> None:
         for key in keys:
@@ -114,7 +148,9 @@ class AsyncExecutor:
                 run, task = self._runs[key]
                 run.context.signal(STOP_REASONS[cause])
                 if run.handler.raise_on_cancel:
-                    run.context.when_unshielded(task.cancel)
+                    # A shield may be left in another thread, where a task cannot be cancelled directly.
+                    cancel = functools.partial(self._loop.call_soon_threadsafe, task.cancel)
+                    run.context.when_unshielded(cancel)
 
     def _announce_shutdown(self) -> None:
         self._shutting_down = True

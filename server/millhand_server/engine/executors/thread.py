@@ -28,9 +28,9 @@ STOP_REASONS = {
 class ThreadExecutor:
     """A pool of daemon threads that take grants in the order they were submitted.
 
-    A grant waits in `_pending` under its key, and the queue holds only keys. Who pops the key from
-    `_pending` owns the grant, a worker to run it or the loop to give it back, and a dict's pop is atomic:
-    no lock is needed.
+    A grant waits in `_pending` under its key, and the queue holds only keys. Who takes it from `_pending`
+    owns it: a worker to run it, or the loop to give it back. `_lock` makes taking a grant and registering
+    its run one step, so that a signal finds the one or the other.
     """
 
     isolation = Isolation.THREAD
@@ -42,7 +42,10 @@ class ThreadExecutor:
         self._queue: queue.SimpleQueue[AttemptKey | None] = queue.SimpleQueue()
         self._pending: dict[AttemptKey, Grant] = {}
         self._runs: dict[AttemptKey, Run] = {}
+        self._lock = threading.Lock()
         self._workers = 0
+        #: How many threads are to end as soon as they are free.
+        self._surplus = 0
         self._named = 0
         self._shutting_down = False
 
@@ -51,17 +54,16 @@ class ThreadExecutor:
         self.resize(workers)
 
     def submit(self, grants: Sequence[Grant]) -> None:
+        if self._workers == 0:
+            self._outbox.put(*(Returned(grant.key) for grant in grants))
+            return
         for grant in grants:
             self._pending[grant.key] = grant
             self._queue.put(grant.key)
 
     def signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
         for key in keys:
-            if self._give_back(key):
-                continue
-            # A worker registers its run before it takes the grant, so the run is here or has ended.
-            run = self._runs.get(key)
-            if run is not None:
+            if not self._give_back(key) and (run := self._runs.get(key)) is not None:
                 run.context.signal(STOP_REASONS[cause])
 
     def recall(self, keys: Sequence[AttemptKey]) -> None:
@@ -74,39 +76,68 @@ class ThreadExecutor:
             run.context.signal_shutdown()
 
     def resize(self, workers: int) -> None:
-        for _ in range(workers, self._workers):
-            self._queue.put(None)
-        for _ in range(self._workers, workers):
+        with self._lock:
+            alive = self._workers + self._surplus
+            self._surplus = max(0, alive - workers)
+        for _ in range(alive, workers):
             self._named += 1
             name = f"millhand-worker-{self._named}"
             threading.Thread(target=self._work, name=name, args=(name,), daemon=True).start()
+        for _ in range(workers, self._workers):
+            # Wakes an idle worker, to see that it is one too many.
+            self._queue.put(None)
         self._workers = workers
+        if workers == 0:
+            self.recall(list(self._pending))
 
     async def stop(self) -> None:
         self.resize(0)
 
     def _give_back(self, key: AttemptKey) -> bool:
-        if self._pending.pop(key, None) is None:
-            return False
+        with self._lock:
+            if self._pending.pop(key, None) is None:
+                return False
         self._outbox.put(Returned(key))
         return True
 
     def _work(self, name: str) -> None:
-        while (key := self._queue.get()) is not None:
-            grant = self._pending.get(key)
-            if grant is not None:
-                self._attempt(grant, name)
+        while not self._is_surplus():
+            key = self._queue.get()
+            if key is not None:
+                self._attempt(key, name)
 
-    def _attempt(self, grant: Grant, worker: str) -> None:
-        run = Run(self._catalogue[grant.handler].handler, grant, self._codec, self._clock, self._outbox)
-        self._runs[grant.key] = run
+    def _is_surplus(self) -> bool:
+        if self._surplus == 0:
+            return False
+        with self._lock:
+            if self._surplus == 0:
+                return False
+            self._surplus -= 1
+            return True
+
+    def _attempt(self, key: AttemptKey, worker: str) -> None:
+        run = self._take(key)
+        if run is None:
+            return
         try:
-            if self._pending.pop(grant.key, None) is None:
-                return
             if self._shutting_down:
                 run.context.signal_shutdown()
-            self._outbox.put(Started(grant.key, worker, self._clock.now_us()))
+            self._outbox.put(Started(key, worker, self._clock.now_us()))
             outcome = run.call()
         finally:
-            del self._runs[grant.key]
+            del self._runs[key]
         self._outbox.put(*run.finished(outcome))
+
+    def _take(self, key: AttemptKey) -> Run | None:
+        grant = self._pending.get(key)
+        if grant is None:
+            return None
+        run = Run(self._catalogue[grant.handler].handler, grant, self._codec, self._clock, self._outbox)
+        with self._lock:
+            # A grant that was given back may be submitted again, while its first place in the queue is
+            # still to come: two workers can then hold its key.
+            if self._pending.get(key) is not grant:
+                return None
+            del self._pending[key]
+            self._runs[key] = run
+            return run
