@@ -208,7 +208,7 @@ class Dispatcher:
     def _refuse(self, live: LiveAttempt) -> None:
         """Gives a task back that waited too long: claimed just before its time to start was over."""
         live.cause = StopCause.DEADLINE
-        self._pools[live.isolation].hold(1)
+        self._pools[live.isolation].hold([live.task.spec.handler])
         self.on_refused([Returned(live.key)])
 
     def _note(self, heads: Iterable[LaneHead]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from millhand_server.core.execution import Grant, Isolation
@@ -23,6 +24,8 @@ class Pool:
         self.workers = workers
         self._claim_ahead_us = claim_ahead_us
         self._granted = 0
+        self._held: Counter[str] = Counter()
+        self._overestimated = False
         self._mean_us: dict[str, float] = {}
 
     @property
@@ -38,13 +41,14 @@ class Pool:
     def ahead(self, handlers: Iterable[str]) -> int:
         """Returns how many more grants of these handlers may wait for a worker.
 
-        As many as would start within the reach of claims at the handlers' measured durations; none while
-        one of them is unmeasured or slow, or a worker is free: what it is given would not wait but start.
-        Loops do not queue, so they never claim ahead.
+        As many as would start within the reach of claims at the measured durations of these handlers and
+        of those before them; none while one of them is unmeasured or slow, or a worker is free: what it is
+        given would not wait but start. None either after a grant came back, until an attempt ends: the one
+        in front takes longer than its handler usually does. Loops do not queue, so they never claim ahead.
         """
-        if self.free > 0:
+        if self.free > 0 or self._overestimated:
             return 0
-        means = [self._mean_us.get(handler) for handler in handlers]
+        means = [self._mean_us.get(handler) for handler in {*handlers, *self._held}]
         if self.executor.isolation is Isolation.ASYNC or self.workers == 0 or None in means:
             return 0
         slowest_us = max((mean for mean in means if mean is not None), default=0.0)
@@ -54,21 +58,27 @@ class Pool:
         return max(0, min(_MOST_AHEAD, int(reach)) - (self._granted - self.workers))
 
     def submit(self, grants: Sequence[Grant]) -> None:
-        self.hold(len(grants))
+        self.hold([grant.handler for grant in grants])
         self.executor.submit(grants)
 
-    def hold(self, places: int) -> None:
-        """Takes places for attempts that the executor does not get to see."""
-        self._granted += places
+    def hold(self, handlers: Sequence[str]) -> None:
+        """Takes a place for one attempt of each handler; alone, for those that the executor does not see."""
+        self._granted += len(handlers)
+        self._held.update(handlers)
 
     def give_back(self, live: LiveAttempt, now_mono_us: int) -> None:
         """Takes the place of an attempt back, and learns how long its handler takes."""
+        handler = live.task.spec.handler
         self._granted -= 1
+        self._held[handler] -= 1
+        if not self._held[handler]:
+            del self._held[handler]
+        self._overestimated = live.started_mono_us is None
         if live.started_mono_us is None:
             return
         took_us = now_mono_us - live.started_mono_us
-        mean_us = self._mean_us.get(live.task.spec.handler, float(took_us))
-        self._mean_us[live.task.spec.handler] = mean_us + _WEIGHT * (took_us - mean_us)
+        mean_us = self._mean_us.get(handler, float(took_us))
+        self._mean_us[handler] = mean_us + _WEIGHT * (took_us - mean_us)
 
     def mean_us(self, handler: str) -> float | None:
         """Returns how long the handler takes on average, in microseconds; None while that is not known."""
