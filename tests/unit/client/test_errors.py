@@ -139,6 +139,15 @@ def test_a_task_that_did_not_complete_raises_how_it_ended(
     assert raised.value.metadata["task_id"] == "t"
 
 
+def test_a_results_repr_shows_no_payload() -> None:
+    message = task_pb2.Result(cursor="c1")
+    message.task.id = "t"
+    message.task.status = task_pb2.TASK_STATUS_COMPLETED
+    message.output.json.string_value = "secret"
+
+    assert repr(Result(message)) == "Result(t, COMPLETED, cursor='c1')"
+
+
 def test_an_error_crosses_processes_whole() -> None:
     error = errors.QueueFull(
         "full", metadata={"queue": "q"}, retry_after=timedelta(seconds=1), request_id="r"

@@ -226,6 +226,18 @@ def test_a_keep_alive_moves_a_reader_that_has_read_everything(peer: Peer) -> Non
     assert peer.session.cursor == "c99"
 
 
+def test_a_keep_alive_does_not_move_a_reader_past_what_it_has_not_read(peer: Peer) -> None:
+    results = peer.subscribe()
+    peer.send_results(1)
+    peer.send(results=pb.SessionResults(cursor="c99"))
+    assert peer.session.cursor == "c0"
+
+    peer.end()
+
+    assert [record.task.id for record in results] == ["t1"]
+    assert peer.session.cursor == "c99"
+
+
 def test_what_was_not_acknowledged_is_sent_again_in_order_and_what_was_is_not(peer: Peer) -> None:
     acknowledged = peer.session.register_soon([task_spec("echo", id="a")])
     peer.send_registered(peer.take())

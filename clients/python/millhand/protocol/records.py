@@ -101,6 +101,10 @@ class Result:
             raise self.error
         return self.output
 
+    def __repr__(self) -> str:
+        # Payloads never go into logs, and a repr is how they would.
+        return f"Result({self.task.id}, {self.status.name}, cursor={self.cursor!r})"
+
 
 @dataclass(frozen=True)
 class CancelledTask:
