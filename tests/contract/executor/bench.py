@@ -33,7 +33,7 @@ class Gate:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open = threading.Event()
-        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
 
     def open(self) -> None:
         with self._lock:
@@ -48,11 +48,17 @@ class Gate:
             assert self._open.wait(PATIENCE_S), "nobody opened the gate"
             return
         passed = asyncio.Event()
+        waiter = (asyncio.get_running_loop(), passed)
         with self._lock:
             if self._open.is_set():
                 return
-            self._waiters.append((asyncio.get_running_loop(), passed))
-        await asyncio.wait_for(passed.wait(), PATIENCE_S)
+            self._waiters.add(waiter)
+        try:
+            await asyncio.wait_for(passed.wait(), PATIENCE_S)
+        finally:
+            # Who is cancelled here may be the last of its loop, which closes then.
+            with self._lock:
+                self._waiters.discard(waiter)
 
 
 async def until_cancelled(task: TaskContext) -> None:

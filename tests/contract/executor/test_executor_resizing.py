@@ -145,13 +145,10 @@ async def test_after_the_stop_idle_workers_end(bench: Bench) -> None:
         assert not worker.is_alive()
 
 
-async def test_code_that_still_runs_after_the_stop_cannot_keep_the_process_alive(
-    bench: Bench, gates: list[Gate]
-) -> None:
+async def test_code_that_still_runs_after_the_stop_cannot_keep_the_process_alive(bench: Bench) -> None:
     before = set(threading.enumerate())
-    executor = bench.start(workers=1)
-    submit(bench, range(1))
-    await bench.until(lambda: bench.keys(Started))
+    executor = bench.start()
+    await bench.hold()
 
     await executor.stop()
 
