@@ -24,13 +24,16 @@ class Lines:
 
     def __init__(self, stream: IO[str]) -> None:
         self.seen: list[str] = []
+        self._ended = False
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()
 
     def next(self) -> str | None:
         """Waits for a line; None at the end of the stream."""
-        line = self._queue.get(timeout=PATIENCE_S)
-        if line is not None:
+        line = None if self._ended else self._queue.get(timeout=PATIENCE_S)
+        if line is None:
+            self._ended = True
+        else:
             self.seen.append(line)
         return line
 

@@ -70,7 +70,7 @@ def test_exec_prints_the_whole_result_as_json(millhand: Millhand) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("exec", "fail", '{"times": 9}', "--retries", "0"), 4, "HANDLER_FAILED: "),
+        (("exec", "fail", '{"times": 9}', "--retries", "0"), 4, "FAILED_ON_PURPOSE: "),
         (("exec", "sleep", '{"seconds": 600}', "--timeout", "50ms", "--retries", "0"), 5, "TASK_TIMEOUT: "),
         (("exec", "sleep", '{"seconds": 600}', "--wait", "50ms", "--cancel-on-timeout"), 5, "TASK_TIMEOUT: "),
         (("exec", "nobody"), 1, "INVALID_TASK_FUNC: "),

@@ -5,7 +5,11 @@ import signal
 import socket
 from pathlib import Path
 
+import grpc
 import pytest
+
+# The package has neither stubs nor a py.typed marker.
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from tests.acceptance.conftest import Serve, ServerProcess
 
 from millhand import Client, Progress, Result, TaskStatus
@@ -63,16 +67,18 @@ def test_a_signal_lets_running_work_finish_within_the_grace(serve: Serve) -> Non
 def test_queued_tasks_of_the_memory_store_are_named_when_they_are_dropped(serve: Serve) -> None:
     server = serve("--max-workers", "1", "--grace", "0")
     with Client(server.address) as client:
-        _start_sleeping(client, 600)
-        queued = [client.register("echo", n, delay=3600).id for n in range(25)]
+        running = _start_sleeping(client, 600)
+        queued = [client.register("echo", n).id for n in range(25)]
+        later = client.register("echo", delay=3600).id
 
         server.signal(signal.SIGTERM)
 
     assert server.ended() == 1
     report = server.stderr.until("tasks were dropped with the memory store")
-    assert "25 SCHEDULED" in report
-    assert sum(task_id in report for task_id in queued) >= 19
-    assert " more" in report
+    assert "27 tasks were dropped" in report
+    assert "26 QUEUED, 1 SCHEDULED" in report
+    assert sum(task_id in report for task_id in (running, *queued, later)) == 20
+    assert report.rstrip().endswith("and 7 more")
 
 
 def test_a_second_signal_ends_the_grace(serve: Serve) -> None:
@@ -106,6 +112,36 @@ def test_a_handler_that_does_not_stop_cannot_keep_the_process_alive(serve: Serve
 
     assert server.ended() == 1
     assert "code still running that does not stop: millhand-worker-" in server.stderr.rest()
+
+
+def test_health_says_not_serving_from_the_first_moment_of_a_drain(serve: Serve) -> None:
+    server = serve("--grace", "1h")
+    with Client(server.address) as client, grpc.insecure_channel(server.address) as channel:
+        _start_sleeping(client, 600)
+        health = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        before = next(health).status
+
+        server.signal(signal.SIGTERM)
+
+        during = next(health).status
+        health.cancel()
+    assert before == health_pb2.HealthCheckResponse.SERVING
+    assert during == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def test_an_interceptor_of_the_users_stands_around_every_call(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import sys\n\n"
+        "async def loud(call_next, request, context):\n"
+        "    sys.stderr.write(f'called {context.method.path}\\n')\n"
+        "    return await call_next(request, context)\n"
+    )
+    server = serve("--interceptor", "mine:loud", cwd=str(tmp_path))
+
+    with Client(server.address) as client:
+        client.info()
+
+    server.stderr.until("called /millhand.v1.TaskService/GetServerInfo")
 
 
 def test_shutdown_by_call_answers_and_ends_the_process_as_a_signal_does(serve: Serve) -> None:

@@ -46,7 +46,9 @@ def print_output(payload: Payload, types: Types) -> None:
         sys.stdout.buffer.flush()
     elif kind is not None:
         value = output_value(payload, types)
-        click.echo(json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+        indent = 2 if sys.stdout.isatty() else None
+        # Sorted, because on the wire an object has no order and would be printed in another one each time.
+        click.echo(json.dumps(value, ensure_ascii=False, sort_keys=True, indent=indent))
 
 
 def output_value(payload: Payload, types: Types) -> Any:

@@ -97,5 +97,5 @@ def _what(connection: Connection, result: Result) -> str:
         return note_on(result.task)
     if kind == "blob":
         return f"{len(payload.blob.data)} bytes {payload.blob.content_type}".rstrip()
-    text = json.dumps(output_value(payload, connection.types), ensure_ascii=False)
+    text = json.dumps(output_value(payload, connection.types), ensure_ascii=False, sort_keys=True)
     return text if len(text) <= _WIDEST_OUTPUT else text[: _WIDEST_OUTPUT - 1] + "…"
