@@ -71,7 +71,7 @@ class Closing:
             self._watchdog.stop(live, StopCause.SHUTDOWN)
         await self._until_empty(self._stop_us, hurry=False)
         # Every outcome is stored and published before the streams end: a reader has it all.
-        await self._settler.until_idle()
+        await self._until_published()
         drained = Drained(await self._left())
         self._tail.end()
         return drained
@@ -84,6 +84,19 @@ class Closing:
             await within(self._clock, limit_us, empty)
         except TimedOut:
             return
+
+    async def _until_published(self) -> None:
+        """Waits for the last outcomes; without a store they cannot be waited for in earnest."""
+        published = asyncio.ensure_future(self._publish())
+        try:
+            await within(self._clock, self._stop_us, published)
+        except TimedOut:
+            published.cancel()
+            logger.warning("closing without the last outcomes, which the store did not take in time")
+
+    async def _publish(self) -> None:
+        await self._settler.until_idle()
+        await self._tail.until_read()
 
     async def _left(self) -> dict[TaskStatus, int]:
         try:

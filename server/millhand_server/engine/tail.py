@@ -52,6 +52,8 @@ class LogTail:
         self._known = 0
         self._waiters: dict[str, list[asyncio.Future[Task]]] = {}
         self._followers: set[Follower] = set()
+        self._read_all = asyncio.Event()
+        self._read_all.set()
         self.position = 0
         self.ended = False
 
@@ -71,7 +73,12 @@ class LogTail:
         position = max((row.position for row in final), default=0)
         if position > self._known:
             self._known = position
+            self._read_all.clear()
             self._wakeup.ring()
+
+    async def until_read(self) -> None:
+        """Returns when all that is known to be in the log was read and passed on."""
+        await self._read_all.wait()
 
     def wait_final(self, task_id: str) -> asyncio.Future[Task]:
         """Returns a future of the final task. The caller then looks whether the task is final already.
@@ -131,6 +138,7 @@ class LogTail:
                 except StoreUnavailable as error:
                     logger.warning("cannot read the log: %s", error.message)
                     await self._wakeup.wait(_RETRY_US)
+            self._read_all.set()
 
     async def _read(self) -> None:
         page = await self._store.read_log(self.position, EVERYTHING, limit=_PAGE, max_bytes=_PAGE_BYTES)
