@@ -62,7 +62,8 @@ class RpcServer:
             BindError: the address is taken, or is none of this machine's.
         """
         # Made here: everything of gRPC's asyncio side belongs to the loop that runs now.
-        self._calls = OpenCalls()
+        #: The calls whose code runs.
+        self.open_calls = OpenCalls()
         self._health = health.HealthService()
         self._server = grpc.aio.server(
             interceptors=[own for own in self._interceptors if isinstance(own, grpc.aio.ServerInterceptor)],
@@ -86,16 +87,16 @@ class RpcServer:
         self._health.close()
         await self._server.stop(grace_s)
         async with asyncio.timeout(_LAST_STEPS_S):
-            await self._calls.until_idle()
+            await self.open_calls.until_idle()
 
     def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         own = [layer for layer in self._interceptors if not isinstance(layer, grpc.aio.ServerInterceptor)]
         chain = standard_chain(self._manager.limits, own)
         tasks = TaskService(self._manager, address=self._callable_address, on_shutdown=self._on_shutdown)
         return (
-            generic_handler(_TASK_SERVICE, tasks, chain, self._calls),
-            generic_handler(health.SERVICE, self._health, chain, self._calls),
-            *reflection_handlers(chain, self._calls),
+            generic_handler(_TASK_SERVICE, tasks, chain, self.open_calls),
+            generic_handler(health.SERVICE, self._health, chain, self.open_calls),
+            *reflection_handlers(chain, self.open_calls),
         )
 
     def _callable_address(self) -> str:
