@@ -59,8 +59,8 @@ def may_retry(task: Task, ended: Ended, retries: Retries) -> bool:
     """Tells whether a failed attempt is followed by another one."""
     if isinstance(ended.outcome, Failed) and ended.outcome.fatal and ended.cause is None:
         return False
-    reason = ended.outcome.reason if isinstance(ended.outcome, Failed) else "TASK_TIMEOUT"
-    return retries.allows(task.retries_used, reason)
+    error = _error(ended)
+    return error is not None and retries.allows(task.retries_used, error.reason)
 
 
 def _error(ended: Ended) -> TaskError | None:
