@@ -30,31 +30,30 @@ class Wakeup:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._rung = asyncio.Event()
+        self._rung = False
+        self._wakes = asyncio.Event()
 
     def ring(self) -> None:
-        self._rung.set()
+        self._rung = True
+        self._wakes.set()
 
     async def wait(self, delay_us: int | None = None) -> bool:
         """Returns True at the next ring, or False after `delay_us` (None: only at a ring)."""
-        if delay_us is None or self._rung.is_set():
-            await self._rung.wait()
-            self._rung.clear()
-            return True
-        rung = True
+        if not self._rung:
+            self._wakes.clear()
+            await self._sleep(delay_us)
+        rung, self._rung = self._rung, False
+        return rung
 
-        def time_is_over() -> None:
-            nonlocal rung
-            rung = False
-            self._rung.set()
-
-        cancel = self._clock.call_later(max(0, delay_us), time_is_over)
+    async def _sleep(self, delay_us: int | None) -> None:
+        if delay_us is None:
+            await self._wakes.wait()
+            return
+        cancel = self._clock.call_later(max(0, delay_us), self._wakes.set)
         try:
-            await self._rung.wait()
+            await self._wakes.wait()
         finally:
             cancel()
-        self._rung.clear()
-        return rung
 
 
 class TimedOut(Exception):
