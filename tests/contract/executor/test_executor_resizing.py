@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
@@ -11,6 +12,7 @@ from tests.fakes.executor import PATIENCE_S
 from millhand.kit import TaskContext
 from millhand_server.core.execution import Finished, Grant, Returned, Started, StopCause, Stopped, Succeeded
 
+ASYNC_ONLY = pytest.mark.parametrize("bench", ["async", "async behind bytes"], indirect=True)
 THREAD_ONLY = pytest.mark.parametrize("bench", ["thread", "thread behind bytes"], indirect=True)
 
 
@@ -165,3 +167,14 @@ async def test_an_attempt_that_was_left_behind_may_end_after_the_stop(bench: Ben
     await executor.stop()
 
     assert await bench.outcome(grant) == Stopped()
+
+
+@ASYNC_ONLY
+async def test_the_threads_that_async_handlers_use_are_known_as_the_server_s(bench: Bench) -> None:
+    @bench.handler("goes to a thread")
+    async def _(_: object, __: TaskContext) -> object:
+        return await asyncio.to_thread(lambda: threading.current_thread().name.startswith("millhand-"))
+
+    bench.start()
+
+    assert await bench.run("goes to a thread") == Succeeded(b"true")
