@@ -52,9 +52,13 @@ class ReadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a reader begins: after this position; `gap` tells what it cannot have any more."""
+    """Where a reader begins: after this position; `gap` tells what it cannot have any more.
+
+    `end` is where the log ended then.
+    """
 
     position: int
+    end: int
     gap: GapFrame | None = None
 
 
@@ -66,15 +70,16 @@ def start_of(after: str, page: LogPage, epoch: str, *, from_now_on: bool) -> Sta
     """
     oldest = page.first - 1
     if not after:
-        return Start(page.last if from_now_on else oldest)
+        return Start(page.last if from_now_on else oldest, page.last)
     cursor = cursors.parse(after)
     if cursor is None:
-        return Start(oldest)
+        return Start(oldest, page.last)
     if cursor.epoch != epoch or cursor.position > page.last:
-        return Start(oldest, GapFrame(after, Cursor(epoch, oldest), None, replaced=True))
+        return Start(oldest, page.last, GapFrame(after, Cursor(epoch, oldest), None, replaced=True))
     if cursor.position < oldest:
-        return Start(oldest, GapFrame(after, Cursor(epoch, oldest), oldest - cursor.position))
-    return Start(cursor.position)
+        gap = GapFrame(after, Cursor(epoch, oldest), oldest - cursor.position)
+        return Start(oldest, page.last, gap)
+    return Start(cursor.position, page.last)
 
 
 class ResultReader:
@@ -100,7 +105,7 @@ class ResultReader:
         self._ended = False
         self._follower = shared.tail.follow(request.wanted, progress=request.include_progress)
         #: Where a reader that does not follow is done.
-        self._until = shared.tail.position
+        self._until = start.end
 
     @property
     def cursor(self) -> Cursor:
@@ -141,9 +146,9 @@ class ResultReader:
 
     async def _results(self, max_results: int) -> list[StreamFrame]:
         """Reads on in the log; an empty answer means that there is nothing for this reader now."""
-        while max_results > 0 and not self.caught_up and not self._finished:
+        while max_results > 0 and self._has_more and not self._finished:
             if self._is_too_slow():
-                return self._too_slow()
+                return await self._too_slow()
             page = await self._store.read_log(
                 self._position,
                 self._request.wanted,
@@ -157,6 +162,11 @@ class ResultReader:
                 return [self._result(task) for task in page.tasks]
         return []
 
+    @property
+    def _has_more(self) -> bool:
+        """Whether the log goes on; one that does not follow need not wait for the tail to know."""
+        return not self.caught_up or (not self._request.follows and self._position < self._until)
+
     def _result(self, task: Task) -> ResultFrame:
         self._remaining.discard(task.id)
         self._follower.progress.pop(task.id, None)
@@ -164,13 +174,16 @@ class ResultReader:
 
     async def _trimmed(self, page: LogPage) -> GapFrame:
         """Goes on with the oldest retained result, and says what is missing before it."""
-        oldest = page.first - 1
+        before = self.cursor
+        await self._jump_to(page.first - 1)
+        return GapFrame(str(before), self.cursor, self._position - before.position)
+
+    async def _jump_to(self, position: int) -> None:
         if self._remaining:
             # What is neither to come nor there any more counts as done: its result is inside the gap.
             rows = await self._store.get(list(self._remaining))
-            self._remaining = {row.id for row in rows if row and not 0 < row.position <= oldest}
-        before, self._position = self.cursor, oldest
-        return GapFrame(str(before), self.cursor, oldest - before.position)
+            self._remaining = {row.id for row in rows if row and not 0 < row.position <= position}
+        self._position = position
 
     @property
     def _finished(self) -> bool:
@@ -196,6 +209,7 @@ class ResultReader:
         """Waits for something new; returns a keep-alive when nothing came for long."""
         if await self._follower.bell.wait(self._keep_alive_us):
             return []
+        self._skip_quiet()
         return [KeepAliveFrame(self.cursor)]
 
     def _take_progress(self) -> list[StreamFrame]:
@@ -207,13 +221,14 @@ class ResultReader:
         policy, lag = self._request.policy, self._tail.position - self._position
         return policy is not SlowReaderPolicy.BLOCK and self._was_live and lag > self._max_lag
 
-    def _too_slow(self) -> list[StreamFrame]:
+    async def _too_slow(self) -> list[StreamFrame]:
         if self._request.policy is SlowReaderPolicy.DISCONNECT:
             return self._end(
                 EndReason.SLOW_READER,
                 f"the reader is more than {self._max_lag} results behind; resume with the cursor",
             )
-        before, self._position = self.cursor, self._tail.position
+        before = self.cursor
+        await self._jump_to(self._tail.position)
         missed = self._position - before.position if self._request.wanted == EVERYTHING else None
         return [GapFrame(str(before), self.cursor, missed)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millhand_server.core.cursor import Cursor
+from millhand_server.core.cursor import OLDEST, Cursor
 from millhand_server.core.errors import TaskNotFound
 from millhand_server.core.ports import LogPage
 from millhand_server.core.query import EVERYTHING, TaskFilter
@@ -31,13 +31,12 @@ class Results:
             TaskNotFound: close_on_completion names a task that is not known.
         """
         request.check()
-        start = start_of(
-            request.after,
-            await self._bounds(),
-            self._epoch,
-            from_now_on=request.follow and not request.wanted.ids,
-        )
-        remaining = await self._remaining(request, start)
+        bounds = await self._bounds()
+        from_now_on = request.follow and not request.wanted.ids
+        start = start_of(request.after, bounds, self._epoch, from_now_on=from_now_on)
+        # Who resumes may have had results that are gone since, and their tasks with them.
+        resumes = request.after not in ("", OLDEST) and bounds.first > 1
+        remaining = await self._remaining(request, start, may_be_gone=resumes or start.gap is not None)
         return ResultReader(self._shared, request, start, remaining=remaining, epoch=self._epoch)
 
     async def page(self, wanted: TaskFilter, after: str, *, limit: int, max_bytes: int) -> ResultsPage:
@@ -60,16 +59,18 @@ class Results:
     async def _bounds(self) -> LogPage:
         return await self._store.read_log(_PAST_THE_END, EVERYTHING, limit=1, max_bytes=1)
 
-    async def _remaining(self, request: ReadRequest, start: Start) -> set[str]:
-        """Returns the tasks whose results are to come, for a reader that ends after them."""
+    async def _remaining(self, request: ReadRequest, start: Start, *, may_be_gone: bool) -> set[str]:
+        """Returns the tasks whose results are to come, for a reader that ends after them.
+
+        With `may_be_gone` an unknown task counts as done.
+        """
         if not request.close_on_completion:
             return set()
         remaining: set[str] = set()
         ids = sorted(request.wanted.ids)
         for task_id, row in zip(ids, await self._store.get(ids), strict=True):
-            if row is None and start.gap is None:
+            if row is None and not may_be_gone:
                 raise TaskNotFound(task_id, field="filter.ids")
-            # After a gap an unknown task was trimmed with its result: it counts as done.
             if row is not None and not 0 < row.position <= start.position:
                 remaining.add(task_id)
         return remaining
