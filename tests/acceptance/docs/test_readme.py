@@ -31,7 +31,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 
 @pytest.fixture(scope="module")
 def tour(shell: Shell) -> dict[str, Ended]:
-    """What each command of the tour came to. All run in their order: later ones use what earlier ones made."""
+    """What each command of the tour came to. All are run, in their order: one uses what another made."""
     return {command: shell.run(command) for command in _TOUR}
 
 
