@@ -116,7 +116,8 @@ def _report(stopped: Stopped) -> bool:
     counts = ", ".join(f"{count} {status.name}" for status, count in sorted(stopped.dropped.items()))
     names = ", ".join(stopped.named)
     more = f" and {total - len(stopped.named)} more" if total > len(stopped.named) else ""
-    logger.error("%d tasks were dropped with the memory store (%s): %s%s", total, counts, names, more)
+    what = "1 task was" if total == 1 else f"{total} tasks were"
+    logger.error("%s dropped with the memory store (%s): %s%s", what, counts, names, more)
     return True
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from millhand_server.cli.connection import connect, connected
+from millhand_server.cli.failures import NOT_FOUND
 from millhand_server.cli.printing import print_fields, print_json, print_table
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def handlers(
             click.echo(
                 f"the server has no handler {name!r}: `millhand handlers` lists those it has", err=True
             )
-            raise SystemExit(3)
+            raise SystemExit(NOT_FOUND)
         if output == "json":
             for handler in found:
                 print_json(connection.types.to_dict(handler))

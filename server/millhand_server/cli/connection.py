@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from millhand_server.cli.failures import INTERRUPTED, exit_status, sentence
 from millhand_server.config.client import client_options
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def connect(address: str | None, token: str | None, tls_ca: str | None) -> Itera
     # Here and not above, so that help and usage errors need no gRPC.
     from millhand import Client, MillhandError
     from millhand.channel import open_channel
-    from millhand_server.cli.failures import INTERRUPTED, exit_status, sentence
     from millhand_server.cli.types import Types
 
     options = client_options(address, token, tls_ca)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from millhand_server.cli.connection import connect, connected
+from millhand_server.cli.failures import TIMED_OUT
 from millhand_server.cli.filters import filter_of, filtered
 from millhand_server.cli.parameters import duration
 from millhand_server.cli.printing import moment, print_fields, print_json, print_table
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from millhand import Task
-
-_TIMED_OUT = 5
 
 
 @click.command
@@ -108,7 +107,7 @@ def wait(
             print_table(("STATUS", "TASKS"), ((name, str(count)) for name, count in sorted(counts.items())))
         if not waited.done:
             click.echo("TASK_TIMEOUT: not all of them are final yet", err=True)
-            raise SystemExit(_TIMED_OUT)
+            raise SystemExit(TIMED_OUT)
 
 
 @click.command
@@ -140,7 +139,7 @@ def note_on(task: Task) -> str:
         return "stuck: its code ignores the signal to stop"
     if task.HasField("error"):
         return str(task.error.message)
-    if task.HasField("progress"):
+    if task.HasField("progress") and not task.HasField("complete_time"):
         return f"{task.progress.fraction:.0%} {task.progress.message}".rstrip()
     return ""
 
