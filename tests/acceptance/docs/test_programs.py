@@ -1,0 +1,33 @@
+"""The programs on the pages beside the README do what the text around them says."""
+
+from pathlib import Path
+
+import grpc
+import pytest
+from tests.acceptance.conftest import Serve
+from tests.architecture.docs import pages
+
+from millhand import Client, PermissionDenied
+
+
+def test_the_handler_of_the_page_about_handlers_can_be_served(serve: Serve, tmp_path: Path) -> None:
+    [program] = pages.blocks(pages.DOCS / "handlers.md", "python")
+    (tmp_path / "doubling.py").write_text(program)
+
+    server = serve("--handlers", "doubling:handlers", cwd=str(tmp_path))
+
+    with Client(server.address) as client:
+        assert client.execute("double", {"n": 21}) == {"n": 42}
+
+
+def test_the_interceptor_of_the_page_about_operations_refuses(serve: Serve, tmp_path: Path) -> None:
+    [program] = pages.blocks(pages.DOCS / "operations.md", "python")
+    (tmp_path / "doorman.py").write_text(program)
+
+    server = serve("--interceptor", "doorman:keep_out", cwd=str(tmp_path))
+
+    with Client(server.address) as client:
+        with pytest.raises(PermissionDenied) as refusal:
+            client.shutdown()
+        assert refusal.value.code is grpc.StatusCode.PERMISSION_DENIED
+        assert client.execute("echo", 1) == 1
