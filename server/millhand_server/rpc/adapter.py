@@ -36,6 +36,9 @@ class OpenCalls:
         if not self._count:
             self._idle.set()
 
+    def __len__(self) -> int:
+        return self._count
+
     async def until_idle(self) -> None:
         """Returns when no call's code runs."""
         await self._idle.wait()

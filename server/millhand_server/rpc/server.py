@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -17,6 +18,8 @@ from millhand_server.rpc.context import Interceptor
 from millhand_server.rpc.interceptors.chain import standard_chain
 from millhand_server.rpc.reflection import reflection_handlers
 from millhand_server.rpc.task_service import TaskService
+
+logger = logging.getLogger(__name__)
 
 _TASK_SERVICE = task_service_pb2.DESCRIPTOR.services_by_name["TaskService"]
 
@@ -86,8 +89,11 @@ class RpcServer:
         """
         self._health.close()
         await self._server.stop(grace_s)
-        async with asyncio.timeout(_LAST_STEPS_S):
-            await self.open_calls.until_idle()
+        try:
+            async with asyncio.timeout(_LAST_STEPS_S):
+                await self.open_calls.until_idle()
+        except TimeoutError:
+            logger.warning("the code of %d calls has not ended; going on without it", len(self.open_calls))
 
     def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         own = [layer for layer in self._interceptors if not isinstance(layer, grpc.aio.ServerInterceptor)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -37,6 +37,10 @@ class Running:
         self.channel = grpc.aio.insecure_channel(address)
         self.stub: Any = task_service_pb2_grpc.TaskServiceStub(self.channel)
 
+    def another(self) -> RpcServer:
+        """Returns a second server of the same manager, which the test starts."""
+        return RpcServer(self.manager, on_shutdown=_closing(self.manager))
+
     def execute(self, request: task_service_pb2.ExecuteTaskRequest) -> Any:
         """Calls ExecuteTask as if it were a stream.
 
@@ -67,12 +71,8 @@ async def serving(
         options=settings,
         node="node-1",
     )
-
-    async def shut_down(mode: CloseMode, timeout_us: int | None) -> Drained:
-        return await manager.close(mode, timeout_us=timeout_us)
-
     await manager.start()
-    rpc = RpcServer(manager, on_shutdown=shut_down)
+    rpc = RpcServer(manager, on_shutdown=_closing(manager))
     running = Running(manager, rpc, await rpc.start("127.0.0.1", 0), gate)
     try:
         yield running
@@ -81,6 +81,13 @@ async def serving(
         await running.channel.close()
         await manager.close(CloseMode.NOW)
         await rpc.stop(1)
+
+
+def _closing(manager: TaskManager) -> Callable[[CloseMode, int | None], Awaitable[Drained]]:
+    async def close(mode: CloseMode, timeout_us: int | None) -> Drained:
+        return await manager.close(mode, timeout_us=timeout_us)
+
+    return close
 
 
 def spec(handler: str = "echo", **fields: Any) -> task_pb2.TaskSpec:

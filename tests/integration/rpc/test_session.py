@@ -442,3 +442,36 @@ async def test_bytes_that_do_not_parse_end_the_session_with_a_clean_status() -> 
         error = await failure(drain(call))
 
     assert (error.code(), reason_of(error)) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT")
+
+
+async def test_a_session_without_credit_is_told_goodbye_too() -> None:
+    async with dialogue() as (server, session):
+        await session.ask(subscribe=OWN)
+        for start in (0, 600):
+            await session.say(register=register(*(str(i) for i in range(start, start + 600))))
+        answers = [await session.next() for _ in range(1)]
+        await server.stub.Wait(pb.WaitRequest())
+        await _shut_down(server)
+        frames = await session.rest()
+
+    assert _kinds(answers) == ["registered"]
+    assert len(_ids(frames)) == 1_000
+    assert frames[-1].goodbye.reason == pb.END_REASON_SHUTDOWN
+
+
+async def test_a_client_that_does_not_read_holds_up_only_itself() -> None:
+    blob = payload_pb2.Payload(blob=payload_pb2.Blob(data=b"x" * 100_000))
+
+    async with dialogue() as (server, session):
+        await session.say(subscribe=pb.SessionSubscribe(scope=pb.SUBSCRIBE_SCOPE_FILTER, after="0"))
+        tasks = [spec(id=str(i), payload=blob) for i in range(50)]
+        for _ in range(8):
+            await server.stub.RegisterTasks(pb.RegisterTasksRequest(tasks=tasks))
+            tasks = [spec(payload=blob) for _ in range(50)]
+        await server.stub.Wait(pb.WaitRequest())
+        page = await server.stub.GetTasks(pb.GetTasksRequest(page_size=1), timeout=SOON_S)
+        await session.next()
+        ids = await session.results(400)
+
+    assert page.total_size == 400
+    assert len(set(ids)) == 400
