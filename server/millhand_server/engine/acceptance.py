@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 import msgspec
 
 from millhand_server.core import errors
-from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown
+from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.core.ports import Conflict, Full, Inserted, InsertResult, Withheld
 from millhand_server.core.task import NewTask, Task, TaskSpec
-from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.ids import new_task_id
+from millhand_server.engine.repeating import until_known
 from millhand_server.engine.shared import Shared
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _NAMED_HANDLERS = 20
-_ATTEMPTS = 5
-_RETRY_US = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +38,17 @@ ANONYMOUS = Caller()
 class Acceptance:
     """Turns specifications into stored tasks. Belongs to the engine's loop."""
 
-    def __init__(self, shared: Shared, on_accepted: Callable[[Task], None]) -> None:
+    def __init__(
+        self, shared: Shared, on_accepted: Callable[[Task], None], on_unsettled: Callable[[], None]
+    ) -> None:
+        """Takes whom to tell of each new task, and of tasks that may have been stored or not."""
         self._store = shared.store
         self._catalogue = shared.catalogue
         self._clock = shared.clock
         self._max_queued = shared.options.limits.max_queued
         self._max_batch = shared.options.limits.max_batch_tasks
         self._on_accepted = on_accepted
+        self._on_unsettled = on_unsettled
 
     async def accept(
         self, spec: TaskSpec, caller: Caller, *, before: Callable[[str], None] | None = None
@@ -128,16 +130,23 @@ class Acceptance:
 
     async def _insert(self, tasks: Sequence[NewTask], *, atomic: bool) -> list[InsertResult]:
         """Inserts, and settles an unknown outcome by inserting again: known rows are found, not doubled."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                results = await self._store.insert(tasks, atomic=atomic, max_waiting=self._max_queued)
-            except StoreOutcomeUnknown:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                await Wakeup(self._clock).wait(_RETRY_US)
-            else:
-                return [_own(result, new, attempt) for result, new in zip(results, tasks, strict=True)]
-        raise AssertionError("unreachable: the last attempt returns or raises")
+
+        def insert() -> Awaitable[list[InsertResult]]:
+            return self._store.insert(tasks, atomic=atomic, max_waiting=self._max_queued)
+
+        try:
+            return await insert()
+        except StoreOutcomeUnknown:
+            results = await self._settle(insert)
+        return _with_own(results, tasks)
+
+    async def _settle(self, insert: Callable[[], Awaitable[list[InsertResult]]]) -> list[InsertResult]:
+        try:
+            return await until_known(self._clock, insert)
+        except StoreUnavailable:
+            # The caller has no answer, but what may be there must not lie there unseen.
+            self._on_unsettled()
+            raise
 
     def _answer(self, result: InsertResult, path: str) -> Inserted:
         match result:
@@ -157,11 +166,19 @@ class Acceptance:
                 raise errors.InvalidArgument("another task of the batch was refused", field=path)
 
 
-def _own(result: InsertResult, new: NewTask, attempt: int) -> InsertResult:
-    # A row with this call's token, found by a repeated insert, was created by the one before.
-    if attempt and isinstance(result, Inserted) and result.task.token == new.token:
-        return Inserted(result.task, created=True)
-    return result
+def _with_own(results: Sequence[InsertResult], tasks: Sequence[NewTask]) -> list[InsertResult]:
+    """Returns a repeated insert's results, with what the one before had created said to be created."""
+    answers: list[InsertResult] = []
+    seen: set[str] = set()
+    for result, new in zip(results, tasks, strict=True):
+        answer = result
+        if isinstance(result, Inserted):
+            # This call's own by its token; a duplicate inside the batch found the first one.
+            created = result.task.token == new.token and result.task.id not in seen
+            seen.add(result.task.id)
+            answer = Inserted(result.task, created)
+        answers.append(answer)
+    return answers
 
 
 def _caught(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | MillhandError:

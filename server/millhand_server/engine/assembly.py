@@ -89,12 +89,16 @@ def assemble(given: Given, *, epoch: str) -> Engine:
         dispatcher.offer(task)
         expiry.offer(task)
 
+    def look_again() -> None:
+        dispatcher.look_again()
+        expiry.look_again()
+
     settler.on_freed = dispatcher.freed
     settler.on_started = watchdog.watch
     settler.on_waiting = offer
     dispatcher.on_granted = watchdog.watch
     dispatcher.on_refused = settler.take
-    acceptance = Acceptance(shared, on_accepted=offer)
+    acceptance = Acceptance(shared, on_accepted=offer, on_unsettled=look_again)
     presenting = Presenting(shared, dispatcher)
     cancelling = Cancelling(shared, watchdog, presenting)
     return Engine(

@@ -47,6 +47,8 @@ class Dispatcher:
         self.on_refused: Callable[[Sequence[Frame]], None] = lambda _: None
         self.claims = True
         self.store_is_available = True
+        #: Whether the store may hold tasks or claims of this node that it does not know of.
+        self._is_unsure = False
 
     @property
     def workers(self) -> int:
@@ -73,6 +75,11 @@ class Dispatcher:
         known_us = self._due_us.get(lane)
         if known_us is None or task.due_us < known_us:
             self._due_us[lane] = task.due_us
+        self._wakeup.ring()
+
+    def look_again(self) -> None:
+        """Says that the store may hold tasks that were never offered: an insert's outcome is unknown."""
+        self._is_unsure = True
         self._wakeup.ring()
 
     def freed(self, live: LiveAttempt) -> None:
@@ -111,7 +118,11 @@ class Dispatcher:
     async def _dispatch(self) -> int | None:
         """Claims until there is nothing to claim or no place for it; returns how long to wait then."""
         try:
-            while wants := self._wants():
+            while True:
+                if self._is_unsure:
+                    await self._read_back()
+                if not (wants := self._wants()):
+                    break
                 await self._claim(wants, self._places(wants))
         except StoreUnavailable as error:
             self.store_is_available = False
@@ -165,29 +176,36 @@ class Dispatcher:
         lanes = [lane for want in wants for lane in want.lanes]
         known = [(lane, self._due_us.pop(lane)) for lane in lanes]
         try:
-            claimed = await self._claim_or_read_back(wants, places)
+            claimed = await self._store.claim(wants, limit=places, owner=self._owner)
+        except StoreOutcomeUnknown:
+            self._is_unsure = True
         except StoreUnavailable:
             self._due_us.update(known)
             raise
+        else:
+            self._take(claimed)
+
+    async def _read_back(self) -> None:
+        """Finds what a call whose outcome is unknown has left: claims that were not granted, and lanes."""
+        self._is_unsure = False
+        # Only this loop makes attempts live: what was not live before the store is asked was not granted,
+        # and what ends meanwhile is not granted again.
+        granted = {live.key for live in self._live}
+        mine = TaskFilter(owner_epoch=self._owner.epoch)
+        try:
+            found = await self._store.find(mine, Page(limit=10_000), Seen(self._clock.now_us()))
+            lanes = await self._store.lanes()
+        except StoreUnavailable:
+            self._is_unsure = True
+            raise
+        orphans = sorted((task for task in found.tasks if task.key not in granted), key=Task.order_key)
+        self._take(Claimed(tuple(orphans), tuple(lanes)))
+
+    def _take(self, claimed: Claimed) -> None:
         if self._limiter.limited:
             self._limiter.charge(len(claimed.tasks))
         self._note(claimed.lanes)
         self._grant(claimed.tasks)
-
-    async def _claim_or_read_back(self, wants: Sequence[Want], places: int) -> Claimed:
-        try:
-            return await self._store.claim(wants, limit=places, owner=self._owner)
-        except StoreOutcomeUnknown:
-            return await self._read_back_claims(wants)
-
-    async def _read_back_claims(self, wants: Sequence[Want]) -> Claimed:
-        """Finds what a claim whose outcome is unknown has claimed: held by us, and not granted."""
-        mine = TaskFilter(owner_epoch=self._owner.epoch)
-        found = await self._store.find(mine, Page(limit=10_000), Seen(self._clock.now_us()))
-        orphans = [task for task in found.tasks if self._live.get(task.key) is None]
-        wanted = {lane for want in wants for lane in want.lanes}
-        lanes = [head for head in await self._store.lanes() if head.lane in wanted]
-        return Claimed(tuple(orphans), tuple(lanes))
 
     def _grant(self, tasks: Iterable[Task]) -> None:
         grants: dict[Isolation, list[Grant]] = {}
@@ -197,19 +215,22 @@ class Dispatcher:
             timeout_us = entry.timeout_of(task.spec)
             live = LiveAttempt(task, entry.isolation, timeout_us=timeout_us, granted_mono_us=mono_us)
             self._live.add(live)
-            if task.start_by_us is not None and task.start_by_us <= now_us:
-                self._refuse(live)
+            if self._must_not_begin(live, now_us):
+                self._pools[live.isolation].hold([task.spec.handler])
+                self.on_refused([Returned(live.key)])
                 continue
             self.on_granted(live)
             grants.setdefault(entry.isolation, []).append(_grant_of(task, timeout_us, now_us))
         for isolation, batch in grants.items():
             self._pools[isolation].submit(batch)
 
-    def _refuse(self, live: LiveAttempt) -> None:
-        """Gives a task back that waited too long: claimed just before its time to start was over."""
-        live.cause = StopCause.DEADLINE
-        self._pools[live.isolation].hold([live.task.spec.handler])
-        self.on_refused([Returned(live.key)])
+    def _must_not_begin(self, live: LiveAttempt, now_us: int) -> bool:
+        """Tells whether a claimed task goes back at once: it waited too long, or claiming ended meanwhile."""
+        start_by_us = live.task.start_by_us
+        if start_by_us is not None and start_by_us <= now_us:
+            live.cause = StopCause.DEADLINE
+            return True
+        return not self.claims
 
     def _note(self, heads: Iterable[LaneHead]) -> None:
         now_us = self._clock.now_us()

@@ -37,6 +37,10 @@ class Expiry:
         if start_by_us is not None and (self._next_us is None or start_by_us < self._next_us):
             self._wakeup.ring()
 
+    def look_again(self) -> None:
+        """Says that there may be tasks that were never offered."""
+        self._wakeup.ring()
+
     async def run(self) -> None:
         """Expires, for ever."""
         while True:

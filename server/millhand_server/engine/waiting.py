@@ -17,6 +17,7 @@ from millhand_server.engine.answers import WaitEnd
 from millhand_server.engine.cancelling import LIVING, Cancelling
 from millhand_server.engine.clock import TimedOut, within
 from millhand_server.engine.presenting import Presenting
+from millhand_server.engine.repeating import until_known
 from millhand_server.engine.shared import Shared
 from millhand_server.engine.tail import LogTail
 
@@ -96,7 +97,8 @@ class Waiting:
             if row is None:
                 raise TaskNotFound(task_id, field="id")
             row.should_schedule()
-            [applied] = await self._store.apply([transition.expedited(task_id)])
+            expedited = [transition.expedited(task_id)]
+            [applied] = await until_known(self._clock, lambda: self._store.apply(expedited))
             if applied.changed and applied.task is not None:
                 self._on_waiting(applied.task)
             if on_accepted is not None:
