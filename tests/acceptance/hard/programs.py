@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -57,6 +59,37 @@ def hold_everything(address: str, task: str, said: Connection) -> None:
     """Does all of it over one connection, and says when all has begun."""
     channel = _connect(address)
     _hold([_results(channel), _cancelled(channel), _session(channel), _execution(channel, task)], said)
+
+
+def listen(address: str, streams: int, last: str, said: Connection) -> None:
+    """Follows all results on many streams, each on a connection of its own, until a task's result has come.
+
+    Says "open" when all have begun, then how many results each one got.
+    """
+    asyncio.run(_listen(address, streams, last, said))
+
+
+async def _listen(address: str, count: int, last: str, said: Connection) -> None:
+    async with AsyncExitStack() as opened:
+        own_connection = (("grpc.use_local_subchannel_pool", 1),)
+        channels = [
+            await opened.enter_async_context(grpc.aio.insecure_channel(address, own_connection))
+            for _ in range(count)
+        ]
+        request = pb.StreamResultsRequest(follow=True)
+        streams = [aiter(TaskServiceStub(channel).StreamResults(request)) for channel in channels]
+        await asyncio.gather(*(anext(stream) for stream in streams))
+        said.send("open")
+        said.send(await asyncio.gather(*(_count_results(stream, last) for stream in streams)))
+
+
+async def _count_results(frames: AsyncIterator[pb.StreamResultsResponse], last: str) -> int:
+    count = 0
+    async for frame in frames:
+        count += frame.HasField("result")
+        if frame.result.task.id == last:
+            break
+    return count
 
 
 def _hold(calls: Sequence[object], said: Connection) -> None:
