@@ -230,16 +230,28 @@ def test_results_are_retained_and_can_be_gone_on_from(millhand: Millhand) -> Non
 
 def test_results_follow_new_ones_as_they_come(server: ServerProcess) -> None:
     following = start_millhand(
-        "results", "--follow", "--after", "0", "--id", "followed", "-o", "json", address=server.address
+        *("results", "--follow", "--after", "0", "--correlation-id", "followed", "-o", "json"),
+        address=server.address,
     )
     assert following.stdout is not None
-    lines = Lines(following.stdout)
+    assert following.stderr is not None
+    lines, said = Lines(following.stdout), Lines(following.stderr)
     with Client(server.address) as client:
-        client.execute("echo", 1, id="followed")
+        client.execute("echo", 1, correlation_id="followed")
 
     assert json.loads(lines.next() or "")["result"]["output"] == {"json": 1.0}
-    following.kill()
-    following.communicate(timeout=30)
+    following.send_signal(signal.SIGINT)
+    assert following.wait(timeout=30) == 130
+    assert said.rest().startswith("go on with --after ")
+
+
+def test_following_named_tasks_ends_when_all_have_ended(millhand: Millhand) -> None:
+    task_id = millhand("register", "echo", "1", "--delay", "200ms").stdout.strip()
+
+    ended = millhand("results", "--follow", "--id", task_id, "-o", "json")
+
+    assert ended.returncode == 0
+    assert [json.loads(line)["result"]["task"]["id"] for line in ended.stdout.splitlines()] == [task_id]
 
 
 def test_explain_says_why_a_task_does_not_run(millhand: Millhand) -> None:
