@@ -19,10 +19,13 @@ _TOUR = [*_GRPCURL, *_MILLHAND]
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tools")
+
+
+@pytest.fixture(scope="module")
+def shell(tools: Path) -> Iterator[Shell]:
     """A shell beside a server as `make run` starts it, on a free port."""
-    tools = tmp_path_factory.mktemp("tools")
-    link_grpcurl(tools)
     server = ServerProcess("--port", "0")
     yield Shell(server.address, tools)
     server.process.kill()
@@ -30,8 +33,9 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 
 
 @pytest.fixture(scope="module")
-def tour(shell: Shell) -> dict[str, Ended]:
+def tour(shell: Shell, tools: Path) -> dict[str, Ended]:
     """What each command of the tour came to. All are run, in their order: one uses what another made."""
+    link_grpcurl(tools)
     return {command: shell.run(command) for command in _TOUR}
 
 
