@@ -86,6 +86,7 @@ async def test_a_caller_killed_while_it_waits_for_a_task_frees_its_wait_and_the_
         assert (await app.manager.get_task("long")).status is TaskStatus.RUNNING
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 async def test_memory_does_not_grow_over_200_killed_clients(app: App) -> None:
     await asyncio.to_thread(_fill_log, app.address)

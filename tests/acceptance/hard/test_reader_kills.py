@@ -16,6 +16,7 @@ _KILLS = 50
 _BATCH = 400
 
 
+@pytest.mark.timeout(180)
 def test_every_result_is_read_once_by_a_reader_killed_at_50_random_moments_of_20000_tasks(
     serve: Serve, tmp_path: Path
 ) -> None:
