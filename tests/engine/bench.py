@@ -12,8 +12,8 @@ from tests.fakes.executor import HandDrivenExecutor
 from tests.fakes.store import FaultyStore, Script
 
 from millhand.kit import Handlers
-from millhand_server.core.execution import Failed, Grant, Isolation, Outcome, Succeeded
-from millhand_server.core.ports import Executor, Retention
+from millhand_server.core.execution import Failed, Isolation, Outcome, Succeeded
+from millhand_server.core.ports import Retention
 from millhand_server.core.query import EVERYTHING
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import AttemptKey, RetryPolicy, Task, TaskSpec
@@ -73,19 +73,19 @@ class Bench:
         options: ManagerOptions,
         *,
         retention: Retention | None = None,
-        executors: Sequence[Executor] | None = None,
+        make_executor: Callable[[FakeClock], HandDrivenExecutor] = HandDrivenExecutor,
         catalogue: Catalogue | None = None,
     ) -> None:
         self.clock = FakeClock()
         self.script = Script()
         self.memory = MemoryStore(self.clock, retention)
         self.store = FaultyStore(self.memory, self.script)
-        self.threads = HandDrivenExecutor(self.clock)
+        self.threads = make_executor(self.clock)
         self.loops = HandDrivenExecutor(self.clock, Isolation.ASYNC)
         self.options = options
         self.manager = TaskManager(
             store=self.store,
-            executors=executors or (self.threads, self.loops),
+            executors=(self.threads, self.loops),
             catalogue=catalogue or Catalogue(handlers(), options),
             clock=self.clock,
             options=options,
@@ -241,10 +241,6 @@ def options(*, max_queued: int = 100_000, **fields: Any) -> ManagerOptions:
     """Returns the options of the bench: one worker, three retries, the first after a second."""
     fields.setdefault("max_workers", 1)
     return ManagerOptions(limits=Limits(max_queued=max_queued), **fields)
-
-
-def payload_of(grant: Grant) -> bytes:
-    return grant.payload
 
 
 def succeeded(output: bytes = b"") -> Succeeded:
