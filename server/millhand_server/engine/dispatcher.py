@@ -121,7 +121,10 @@ class Dispatcher:
             while True:
                 if self._is_unsure:
                     await self._read_back()
-                if not (wants := self._wants()):
+                # One look at the clock for both: a lane that became due between two would be neither
+                # claimed now nor waited for.
+                now_us = self._clock.now_us()
+                if not (wants := self._wants(now_us)):
                     break
                 await self._claim(wants, self._places(wants))
         except StoreUnavailable as error:
@@ -129,21 +132,24 @@ class Dispatcher:
             logger.warning("cannot claim tasks: %s", error.message)
             return _RETRY_US
         self.store_is_available = True
-        return self._wait_us()
+        return self._wait_us(now_us)
 
-    def _wants(self) -> list[Want]:
+    def _wants(self, now_us: int) -> list[Want]:
         if not self.claims:
             return []
-        due = self._due_lanes()
+        due = self._due_lanes(now_us)
+        wants = self._wants_of_free_places(due)
+        if self._limiter.limited:
+            return wants if self._limiter.available() > 0 else []
+        return wants or self._wants_ahead(due)
+
+    def _wants_of_free_places(self, due: dict[Isolation, list[Lane]]) -> list[Want]:
         free = self.max_tasks - self.running
-        wants = [
+        return [
             Want(tuple(lanes), places)
             for isolation, lanes in due.items()
             if (places := min(free, self._pools[isolation].free)) > 0
         ]
-        if self._limiter.limited:
-            return wants if self._limiter.available() > 0 else []
-        return wants or self._wants_ahead(due)
 
     def _wants_ahead(self, due: dict[Isolation, list[Lane]]) -> list[Want]:
         # Only when nobody else waits for the places: a thread hands its place to the next grant in its
@@ -161,8 +167,7 @@ class Dispatcher:
             places = min(places, free)
         return min(places, self._limiter.available()) if self._limiter.limited else places
 
-    def _due_lanes(self) -> dict[Isolation, list[Lane]]:
-        now_us = self._clock.now_us()
+    def _due_lanes(self, now_us: int) -> dict[Isolation, list[Lane]]:
         due: dict[Isolation, list[Lane]] = {}
         for lane, due_us in self._due_us.items():
             entry = self._catalogue.get(lane.handler)
@@ -241,14 +246,14 @@ class Dispatcher:
                 due_us = max(head.next_due_us, now_us + _LEAST_WAIT_US)
                 self._due_us[head.lane] = min(self._due_us.get(head.lane, due_us), due_us)
 
-    def _wait_us(self) -> int | None:
+    def _wait_us(self, now_us: int) -> int | None:
         """Returns how long nothing can change by time alone: until a lane is due, or a token there."""
         if not self.claims:
             return None
-        now_us = self._clock.now_us()
         waits = [due_us - now_us for due_us in self._due_us.values() if due_us > now_us]
-        if len(waits) < len(self._due_us) and (wait_us := self._limiter.wait_us()):
-            waits.append(wait_us)
+        if self._limiter.limited and self._wants_of_free_places(self._due_lanes(now_us)):
+            # Only a token was missing. It may have come since: then the wait is 0, and not for ever.
+            waits.append(self._limiter.wait_us())
         return min(waits, default=None)
 
 
