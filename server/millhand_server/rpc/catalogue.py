@@ -14,6 +14,7 @@ from millhand.kit import Handler
 from millhand.v1 import handler_pb2, payload_pb2
 from millhand_server.core.execution import Isolation
 from millhand_server.engine.catalogue import CatalogueEntry
+from millhand_server.rpc import json_value
 from millhand_server.rpc.codec import ProtoCodec
 from millhand_server.rpc.wire_time import write_duration
 
@@ -52,9 +53,16 @@ def _example(definition: Handler, address: str) -> str:
     task: dict[str, object] = {"handler": definition.name}
     if definition.example is not None:
         payload = payload_pb2.Payload.FromString(_CODEC.encode(definition.example))
-        task["payload"] = json_format.MessageToDict(payload)
+        task["payload"] = _as_json(payload)
     data = shlex.quote(json.dumps({"task": task}, separators=(",", ":"), ensure_ascii=False))
     return f"grpcurl -plaintext -d {data} {address} millhand.v1.TaskService/ExecuteTask"
+
+
+def _as_json(payload: payload_pb2.Payload) -> object:
+    # A number is a double to MessageToDict, and a person who reads `3.0` wonders whether 3 would do.
+    if payload.WhichOneof("kind") == "json":
+        return {"json": json_value.to_python(payload.json)}
+    return json_format.MessageToDict(payload)
 
 
 def _write_defaults(message: handler_pb2.Handler, definition: Handler) -> None:

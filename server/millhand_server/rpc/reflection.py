@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import grpc
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection_pb2  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha.reflection import aio  # type: ignore[import-untyped]
@@ -30,5 +33,27 @@ def reflection_handlers(
     interceptors: Sequence[Interceptor], calls: OpenCalls
 ) -> list[grpc.GenericRpcHandler]:
     """Returns the handlers of both versions."""
-    servicer = aio.ReflectionServicer(_LISTED)
+    servicer = aio.ReflectionServicer(_LISTED, pool=_Symbols())
     return [generic_handler(_SERVICE, servicer, interceptors, calls, name=name) for name in _NAMES]
+
+
+class _Symbols:
+    """The descriptor pool, which also knows that a method is a symbol of its service's file.
+
+    Python's pool does not, and `grpcurl describe millhand.v1.TaskService.ExecuteTask` asks for it.
+    """
+
+    def __init__(self) -> None:
+        self._pool = descriptor_pool.Default()
+
+    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:
+        """Raises KeyError when nothing has that name."""
+        try:
+            return self._pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            service, _, method = symbol.rpartition(".")
+            self._pool.FindServiceByName(service).methods_by_name[method]
+            return self._pool.FindFileContainingSymbol(service)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)

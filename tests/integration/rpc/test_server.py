@@ -105,6 +105,28 @@ async def test_reflection_answers_under_both_names(version: str) -> None:
     assert details.file_descriptor_response.file_descriptor_proto
 
 
+@pytest.mark.parametrize(
+    ("symbol", "is_known"),
+    [
+        ("millhand.v1.TaskService.ExecuteTask", True),
+        ("millhand.v1.TaskService.Nothing", False),
+        ("millhand.v1.Nothing.ExecuteTask", False),
+        ("nothing", False),
+    ],
+)
+async def test_reflection_knows_the_methods_of_services(symbol: str, is_known: bool) -> None:
+    async with serving() as server:
+        call: Any = server.channel.stream_stream(
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        requests = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)]
+        [answer] = [answer async for answer in call(iter(requests), timeout=SOON_S)]
+
+    assert answer.HasField("file_descriptor_response") is is_known
+
+
 async def test_a_port_that_is_taken_is_named_with_the_reason() -> None:
     async with serving() as server:
         host, port = server.address.split(":")
