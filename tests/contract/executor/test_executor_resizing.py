@@ -170,6 +170,26 @@ async def test_an_attempt_that_was_left_behind_may_end_after_the_stop(bench: Ben
 
 
 @ASYNC_ONLY
+async def test_coroutines_that_were_left_behind_may_clean_up(bench: Bench) -> None:
+    @bench.handler("sleeps")
+    async def _(_: object, task: TaskContext) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            task.heartbeat("cleaned up")
+
+    executor = bench.start()
+    grant = bench.grant("sleeps")
+    executor.submit([grant])
+    await bench.started(grant)
+
+    await executor.stop()
+    await bench.outcome(grant)
+
+    assert bench.kinds_of(grant) == ["Started", "Heartbeat", "Finished"]
+
+
+@ASYNC_ONLY
 async def test_the_threads_that_async_handlers_use_are_known_as_the_server_s(bench: Bench) -> None:
     @bench.handler("goes to a thread")
     async def _(_: object, __: TaskContext) -> object:

@@ -58,6 +58,17 @@ def test_after_the_wait_that_it_tells_one_may_start_and_not_before(rate: float) 
     assert bucket.available() == 1
 
 
+@pytest.mark.parametrize("rate", [3, 7, 9.9])
+def test_a_token_s_time_rounded_to_microseconds_is_a_token(rate: float) -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(rate, clock)
+    bucket.charge(bucket.available())
+
+    clock.advance(int(SECOND_US / rate) / SECOND_US)
+
+    assert bucket.available() == 1
+
+
 def test_refunded_tokens_are_there_again_but_never_more_than_a_burst() -> None:
     bucket = TokenBucket(100, FakeClock())
     bucket.charge(4)
@@ -65,9 +76,10 @@ def test_refunded_tokens_are_there_again_but_never_more_than_a_burst() -> None:
     bucket.refund(3)
     after_three = bucket.available()
     bucket.refund(50)
+    bucket.charge(4)
 
     assert after_three == 9
-    assert bucket.available() == 10
+    assert bucket.available() == 6
 
 
 def test_more_starts_than_tokens_are_paid_for_by_waiting() -> None:

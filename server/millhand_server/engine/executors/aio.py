@@ -143,14 +143,14 @@ class AsyncExecutor:
         self._outbox.put(*run.finished(outcome))
 
     def _signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
-        for key in keys:
-            if key in self._runs:
-                run, task = self._runs[key]
-                run.context.signal(STOP_REASONS[cause])
-                if run.handler.raise_on_cancel:
-                    # A shield may be left in another thread, where a task cannot be cancelled directly.
-                    cancel = functools.partial(self._loop.call_soon_threadsafe, task.cancel)
-                    run.context.when_unshielded(cancel)
+        for run, task in (self._runs[key] for key in keys if key in self._runs):
+            told_before = run.context.cancelled
+            run.context.signal(STOP_REASONS[cause])
+            # Raised once: a second signal would cut the handler's cleaning up.
+            if run.handler.raise_on_cancel and not told_before:
+                # A shield may be left in another thread, where a task cannot be cancelled directly.
+                cancel = functools.partial(self._loop.call_soon_threadsafe, task.cancel)
+                run.context.when_unshielded(cancel)
 
     def _announce_shutdown(self) -> None:
         self._shutting_down = True
