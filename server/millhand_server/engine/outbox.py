@@ -28,13 +28,19 @@ class Outbox:
         if self._wakes:
             return
         self._wakes = True
+        if not self.run_on_loop(self._flush):
+            self._frames.clear()
+            self._wakes = False
+
+    def run_on_loop(self, function: Callable[[], object]) -> bool:
+        """Has the loop call a function soon; False when the loop was closed."""
         try:
-            self._loop.call_soon_threadsafe(self._flush)
+            self._loop.call_soon_threadsafe(function)
         except RuntimeError:
             if not self._loop.is_closed():
                 raise
-            self._frames.clear()
-            self._wakes = False
+            return False
+        return True
 
     def _flush(self) -> None:
         # The flag falls before the frames are taken: one that is put meanwhile wakes the loop once too

@@ -184,7 +184,7 @@ class _Reporter:
         frame = Progressed(self._key, fraction, message, self._clock.now_us())
         now_us = self._clock.monotonic_us()
         if self._sent_us is not None and now_us - self._sent_us < _PROGRESS_INTERVAL_US:
-            self._unsent = frame
+            self._hold_back(frame)
             return
         self._sent_us = now_us
         self._unsent = None
@@ -198,5 +198,19 @@ class _Reporter:
     def close(self) -> Progressed | None:
         """Returns the progress that was held back, if any, and takes no more reports."""
         self._closed = True
+        return self._take_unsent()
+
+    def _hold_back(self, frame: Progressed) -> None:
+        # A handler that reports twice and then works for long must not show the first report meanwhile.
+        is_first, self._unsent = self._unsent is None, frame
+        if is_first:
+            self._outbox.run_on_loop(lambda: self._clock.call_later(_PROGRESS_INTERVAL_US, self._send_unsent))
+
+    def _send_unsent(self) -> None:
+        if not self._closed and (unsent := self._take_unsent()) is not None:
+            self._sent_us = self._clock.monotonic_us()
+            self._outbox.put(unsent)
+
+    def _take_unsent(self) -> Progressed | None:
         unsent, self._unsent = self._unsent, None
         return unsent

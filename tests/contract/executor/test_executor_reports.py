@@ -58,6 +58,31 @@ async def test_progress_ten_times_a_second_is_all_told(bench: Bench) -> None:
     assert progress_of(bench) == [(0.1, ""), (0.2, ""), (0.3, "")]
 
 
+async def test_progress_that_was_held_back_is_told_while_the_handler_goes_on(bench: Bench) -> None:
+    gate = bench.gate()
+
+    @bench.handler("reports twice and works on")
+    async def _(_: object, task: TaskContext) -> None:
+        task.progress(0.1)
+        task.progress(0.2)
+        task.heartbeat()
+        await gate.passed()
+
+    executor = bench.start()
+    grant = bench.grant("reports twice and works on")
+    executor.submit([grant])
+    await bench.until(lambda: grant.key in bench.keys(Heartbeat))
+    assert progress_of(bench) == [(0.1, "")]
+
+    bench.clock.advance(0.1)
+    await bench.until(lambda: len(progress_of(bench)) == 2)
+
+    assert progress_of(bench) == [(0.1, ""), (0.2, "")]
+    gate.open()
+    await bench.outcome(grant)
+    assert progress_of(bench) == [(0.1, ""), (0.2, "")]
+
+
 async def test_the_last_progress_is_told_also_when_the_handler_fails(bench: Bench) -> None:
     @bench.handler("reports and fails")
     async def _(_: object, task: TaskContext) -> None:
