@@ -52,6 +52,10 @@ def handlers() -> Handlers:
     def other() -> None:
         """A second plain handler: another lane."""
 
+    @found.handler("mailer", queue="mail", priority=5)
+    def mailer() -> None:
+        """A handler with a queue and a priority of its own."""
+
     @found.handler("loop")
     async def loop() -> None:
         """An async handler: another executor."""

@@ -162,6 +162,20 @@ async def test_fewer_workers_take_effect_as_attempts_end(open_bench: OpenBench) 
     assert (after_one_end, bench.granted) == (["a", "b"], ["a", "b", "c"])
 
 
+async def test_attempts_of_workers_that_were_taken_away_still_count(open_bench: OpenBench) -> None:
+    bench = await open_bench(max_workers=2, max_tasks=2)
+    await bench.start("a")
+    await bench.start("b")
+    await bench.put("c", handler="loop")
+
+    await bench.manager.start_workers(1)
+    await bench.settle()
+    both_run = len(bench.loops.grants)
+    await bench.end("a")
+
+    assert (both_run, len(bench.loops.grants)) == (0, 1)
+
+
 async def test_no_workers_drain_and_the_configured_number_brings_them_back(bench: Bench) -> None:
     await bench.start("a")
     await bench.put("b")

@@ -66,9 +66,12 @@ async def test_a_backlog_of_one_lane_does_not_hold_up_another(bench: Bench) -> N
 
 
 async def test_a_handlers_own_queue_and_priority_serve_tasks_that_name_none(bench: Bench) -> None:
-    [task] = await bench.register(spec("a", queue="mail", priority=5))
+    unset, own = await bench.register(
+        spec(handler="mailer"), spec(handler="mailer", queue="bulk", priority=-1)
+    )
 
-    assert (task.queue, task.priority) == ("mail", 5)
+    assert (unset.queue, unset.priority) == ("mail", 5)
+    assert (own.queue, own.priority) == ("bulk", -1)
 
 
 async def test_a_scheduled_task_starts_when_its_time_has_come_and_not_before(bench: Bench) -> None:

@@ -110,7 +110,7 @@ async def test_an_unknown_handler_is_refused_naming_the_known_ones(bench: Bench)
     with pytest.raises(InvalidTaskFunc) as raised:
         await bench.manager.register_task(spec(handler="wrok"))
 
-    assert "work, other, loop" in raised.value.message
+    assert "work, other, mailer, loop" in raised.value.message
     assert [violation.field for violation in raised.value.violations] == ["task.handler"]
 
 

@@ -408,7 +408,7 @@ async def test_a_deadline_ends_a_task_in_spite_of_the_store(bench: Bench, behavi
 async def test_a_deadline_that_comes_while_the_store_looks_for_overdue_tasks_is_kept(bench: Bench) -> None:
     await bench.start("running")
     slow = Slow(answer_late=True)
-    bench.script.next("overdue", Well(), slow)
+    bench.script.next("overdue", Well(), Well(), slow)
     await bench.put("sooner", deadline_us=bench.clock.now_us() + SECOND_US)
     await bench.pass_time(1)
     await soon(slow.entered.wait())

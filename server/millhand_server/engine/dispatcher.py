@@ -63,7 +63,7 @@ class Dispatcher:
     @property
     def running(self) -> int:
         """How many attempts run now, code that should have ended included."""
-        return sum(pool.busy for pool in self._pools.values())
+        return sum(pool.running for pool in self._pools.values())
 
     async def start(self) -> None:
         """Learns of what waits in the store already."""

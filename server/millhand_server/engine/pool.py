@@ -22,6 +22,8 @@ class Pool:
     def __init__(self, executor: Executor, *, workers: int, claim_ahead_us: int) -> None:
         self.executor = executor
         self.workers = workers
+        # As `workers`, but of those that were taken away the ones count on that still run something.
+        self._width = workers
         self._claim_ahead_us = claim_ahead_us
         self._granted = 0
         self._held: Counter[str] = Counter()
@@ -32,6 +34,11 @@ class Pool:
     def busy(self) -> int:
         """How many of its workers have something to run."""
         return min(self._granted, self.workers)
+
+    @property
+    def running(self) -> int:
+        """How many attempts run at once, those of workers that were taken away included."""
+        return min(self._granted, self._width)
 
     @property
     def free(self) -> int:
@@ -76,6 +83,7 @@ class Pool:
         self._overestimated = live.started_mono_us is None
         if live.started_mono_us is None:
             return
+        self._width = max(self.workers, self._width - 1)
         took_us = now_mono_us - live.started_mono_us
         mean_us = self._mean_us.get(handler, float(took_us))
         self._mean_us[handler] = mean_us + _WEIGHT * (took_us - mean_us)
@@ -85,5 +93,6 @@ class Pool:
         return self._mean_us.get(handler)
 
     def resize(self, workers: int) -> None:
+        self._width = max(workers, self.running)
         self.workers = workers
         self.executor.resize(workers)
