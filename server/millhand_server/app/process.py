@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -23,6 +24,9 @@ from millhand_server.rpc.server import BindError
 
 #: How often threads take turns. The default of 5 ms lets a few busy handlers make every call slow.
 _SWITCH_INTERVAL_S = 0.0005
+
+#: How many files the server wants to be allowed to have open.
+_OPEN_FILES = 65_536
 
 #: How long workers that have nothing to do are waited for.
 _IDLE_WORKERS_S = 1.0
@@ -51,9 +55,26 @@ def run(options: ServeOptions) -> NoReturn:
     """
     logs.configure(options.log)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    _allow_connections()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         stopped = runner.run(_serve(options))
     _end(1 if _report(stopped) else 0)
+
+
+def _allow_connections() -> None:
+    """Lets the process have more files open, if it may: each connection is one.
+
+    Many systems start programs with 1,024 and leave it to them to ask for more. Past its limit a server that
+    is well otherwise answers nobody new.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as error:
+            # Some systems have a lower limit than the one that they tell.
+            logger.warning("no more than %d files can be open, connections included: %s", soft, error)
 
 
 async def _build(options: ServeOptions) -> App:
