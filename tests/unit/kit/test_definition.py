@@ -4,6 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from datetime import timedelta
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,7 +146,8 @@ def test_call_passes_what_the_function_takes(context: TaskContext) -> None:
 
 def test_request_and_result_types_come_from_the_annotations() -> None:
     @handler("typed")
-    def typed(request: "dict[str, int]") -> Blob: ...
+    def typed(request: "dict[str, int]") -> Blob:
+        return Blob(bytes(request.values()))
 
     assert handler_of(typed).request_type == dict[str, int]
     assert handler_of(typed).result_type is Blob
@@ -156,7 +158,8 @@ def _bare(request, task):  # type: ignore[no-untyped-def]
 
 
 def _any(request: Any, task: TaskContext) -> object: ...
-def _for_type_checkers_only(request: "Decimal", task: "TaskContext") -> "Decimal": ...
+def _for_type_checkers_only(request: "Decimal", task: "TaskContext") -> "Decimal":
+    return request
 
 
 @pytest.mark.parametrize("function", [_bare, _any, _for_type_checkers_only], ids=lambda f: f.__name__)
@@ -307,7 +310,8 @@ def test_a_handler_is_frozen() -> None:
 
 def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function anew, so that decorating it does not mark the one that other tests use."""
-    copy = type(function)(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+    assert isinstance(function, FunctionType)
+    copy = FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__annotations__ = dict(function.__annotations__)
     copy.__qualname__ = function.__qualname__
