@@ -55,6 +55,11 @@ test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
 	  echo 'There is no Go here to install grpcurl with: the tests that need it are skipped.' >&2; \
 	fi
 
+.PHONY: bench
+bench: setup ## Measure what the documents say of speed, and print it
+	$(bin)/python -m tests.bench.cancel_latency
+	$(bin)/python -m tests.bench.streams
+
 .PHONY: fmt
 fmt: setup ## Rewrite code and protos in the house format
 	$(bin)/ruff format
