@@ -220,6 +220,33 @@ class TaskStore(Protocol):
         ...
 
 
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """A transition that took effect: the row before it, as this node knew it, and the row after it."""
+
+    transition: Transition
+    before: Task
+    after: Task
+
+
+class Observer(Protocol):
+    """Is told what happened to tasks once it is stored, in batches: for logs and metrics.
+
+    Called on the engine's loop, which waits for it: it is quick, never blocks and does not raise.
+    """
+
+    def accepted(self, tasks: Sequence[Task]) -> None:
+        """New tasks."""
+        ...
+
+    def changed(self, changes: Sequence[Change]) -> None:
+        """Transitions. The start of a quick attempt is never one of its own: its end stands for both."""
+        ...
+
+    def cancelled(self, marks: Sequence[CancelMark]) -> None:
+        """Requests to cancel, of those that found a task which was not final."""
+        ...
+
+
 class Executor(Protocol):
     """Runs attempts. All calls come from the engine's loop; frames are handed to `sink` on that loop.
 

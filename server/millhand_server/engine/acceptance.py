@@ -45,6 +45,7 @@ class Acceptance:
         self._store = shared.store
         self._catalogue = shared.catalogue
         self._clock = shared.clock
+        self._observing = shared.observing
         self._max_queued = shared.options.limits.max_queued
         self._max_batch = shared.options.limits.max_batch_tasks
         self._on_accepted = on_accepted
@@ -135,10 +136,11 @@ class Acceptance:
             return self._store.insert(tasks, atomic=atomic, max_waiting=self._max_queued)
 
         try:
-            return await insert()
+            results = await insert()
         except StoreOutcomeUnknown:
-            results = await self._settle(insert)
-        return _with_own(results, tasks)
+            results = _with_own(await self._settle(insert), tasks)
+        self._observing.inserted(results)
+        return results
 
     async def _settle(self, insert: Callable[[], Awaitable[list[InsertResult]]]) -> list[InsertResult]:
         try:

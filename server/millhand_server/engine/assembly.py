@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from millhand_server.core.execution import Isolation
-from millhand_server.core.ports import Clock, Executor, Retention, TaskStore
+from millhand_server.core.ports import Clock, Executor, Observer, Retention, TaskStore
 from millhand_server.core.task import Owner, Task
 from millhand_server.engine.acceptance import Acceptance
 from millhand_server.engine.attempts import LiveAttempts
@@ -19,6 +19,7 @@ from millhand_server.engine.closing import Closing
 from millhand_server.engine.dispatcher import Dispatcher
 from millhand_server.engine.explaining import Explaining
 from millhand_server.engine.limiter import TokenBucket
+from millhand_server.engine.observing import Observing
 from millhand_server.engine.options import ManagerOptions
 from millhand_server.engine.pool import Pool
 from millhand_server.engine.presenting import Presenting
@@ -43,6 +44,7 @@ class Given:
     retention: Retention
     node: str
     random_source: random.Random
+    observers: Sequence[Observer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def _shared(given: Given) -> Shared:
         live=LiveAttempts(),
         tail=LogTail(given.store, given.clock),
         limiter=TokenBucket(given.options.tasks_per_second, given.clock),
+        observing=Observing(given.observers),
     )
 
 

@@ -37,11 +37,13 @@ class Cancelling:
         self._watchdog = watchdog
         self._presenting = presenting
         self._tail = shared.tail
+        self._observing = shared.observing
         self._clock = shared.clock
 
     async def cancel(self, ids: Sequence[str], reason: str) -> list[Cancellation | MillhandError]:
         """Cancels tasks by id and answers in their order; the requests are stored when it returns."""
         marks = await self._mark(ids, reason)
+        self._observing.cancelled(marks)
         self._tail.advance(mark.task for mark in marks if mark.task is not None)
         signalled = [self._signal(mark) for mark in marks]
         return [

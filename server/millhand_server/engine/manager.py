@@ -13,7 +13,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from millhand_server.core.errors import Closing, InvalidArgument, MillhandError, SlowReader, TaskNotFound
-from millhand_server.core.ports import Clock, Executor, Inserted, PayloadCodec, Retention, TaskStore
+from millhand_server.core.ports import (
+    Clock,
+    Executor,
+    Inserted,
+    Observer,
+    PayloadCodec,
+    Retention,
+    TaskStore,
+)
 from millhand_server.core.query import Page, TaskFilter
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task, TaskSpec
@@ -70,6 +78,7 @@ class TaskManager:
         retention: Retention | None = None,
         node: str = "",
         random_source: random.Random | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         """Takes the parts; nothing happens before `start`. `node` names this process, unset the host."""
         self._given = Given(
@@ -82,6 +91,7 @@ class TaskManager:
             node=node or socket.gethostname(),
             # Jitter between retries needs no secrecy.
             random_source=random_source or random.Random(),
+            observers=observers,
         )
         self._middleware: list[Middleware] = []
         self._tasks: list[asyncio.Task[None]] = []

@@ -45,6 +45,7 @@ class Settler:
         self._store = shared.store
         self._live = shared.live
         self._tail = shared.tail
+        self._observing = shared.observing
         self._catalogue = shared.catalogue
         self._clock = shared.clock
         self._node = shared.node
@@ -88,7 +89,9 @@ class Settler:
             while self._frames or self._early:
                 transitions, freed = self._collect()
                 if transitions:
-                    self._pass_on(await self._apply(transitions))
+                    applied = await self._apply(transitions)
+                    self._observing.settled(transitions, applied, self._live)
+                    self._pass_on(applied)
                 for live in freed:
                     self._live.remove(live)
                     self.on_freed(live)

@@ -8,6 +8,7 @@ from millhand_server.core.ports import Clock, TaskStore
 from millhand_server.engine.attempts import LiveAttempts
 from millhand_server.engine.catalogue import Catalogue
 from millhand_server.engine.limiter import TokenBucket
+from millhand_server.engine.observing import Observing
 from millhand_server.engine.options import ManagerOptions
 from millhand_server.engine.tail import LogTail
 
@@ -24,3 +25,4 @@ class Shared:
     live: LiveAttempts
     tail: LogTail
     limiter: TokenBucket
+    observing: Observing

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from millhand_server.core import transition
 from millhand_server.core.errors import StoreUnavailable
-from millhand_server.core.ports import Retention
+from millhand_server.core.ports import Applied, Retention
 from millhand_server.core.task import Task
 from millhand_server.core.transition import Transition
 from millhand_server.engine.clock import Wakeup
@@ -27,6 +27,7 @@ class Expiry:
     def __init__(self, shared: Shared) -> None:
         self._store = shared.store
         self._tail = shared.tail
+        self._observing = shared.observing
         self._clock = shared.clock
         self._wakeup = Wakeup(shared.clock)
         self._next_us: int | None = None
@@ -60,11 +61,10 @@ class Expiry:
             if not overdue.tasks:
                 return overdue.next_us
             now_us = self._clock.now_us()
-            await self._end(
-                [transition.overdue(task.id, overdue_error(task, now_us)) for task in overdue.tasks]
-            )
+            ends = [transition.overdue(task.id, overdue_error(task, now_us)) for task in overdue.tasks]
+            self._observing.expired(ends, await self._end(ends), overdue.tasks)
 
-    async def _end(self, transitions: Sequence[Transition]) -> None:
+    async def _end(self, transitions: Sequence[Transition]) -> Sequence[Applied]:
         """Applies them, again and again if need be: what became final must be told, also after a fault."""
         while True:
             try:
@@ -74,7 +74,7 @@ class Expiry:
                 await Wakeup(self._clock).wait(_RETRY_US)
             else:
                 self._tail.advance(result.task for result in applied if result.task is not None)
-                return
+                return applied
 
 
 class Pruning:
