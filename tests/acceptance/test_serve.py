@@ -186,7 +186,7 @@ def test_a_port_that_another_program_has_is_told_too(serve: Serve) -> None:
         ((*_SHIPPED, *_SHIPPED), "Two handlers are called 'echo'"),
         (("--handlers", "broken:handlers"), "broken:handlers cannot be imported: ZeroDivisionError"),
         (("--host", "0.0.0.0"), "can be reached from other machines"),
-        (("--tls-cert", "c.pem"), "--tls-cert is not supported yet"),
+        (("--tls-cert", "c.pem"), "--tls-cert is of no use without --tls-key"),
         (("--store", "sqlite:///x.db"), "sqlite stores are not supported yet"),
     ],
     ids=["missing", "duplicate", "broken", "public", "tls", "sqlite"],

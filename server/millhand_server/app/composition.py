@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from millhand.kit import Handlers
 from millhand_server.app.plugins import load_handlers, load_interceptors
-from millhand_server.config.options import ServeOptions
+from millhand_server.config.options import SecurityOptions, ServeOptions
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.status import WAITING, TaskStatus
 from millhand_server.engine.answers import CloseMode, Drained
@@ -21,6 +21,9 @@ from millhand_server.engine.executors.thread import ThreadExecutor
 from millhand_server.engine.manager import TaskManager
 from millhand_server.handlers import files
 from millhand_server.rpc.codec import ProtoCodec
+from millhand_server.rpc.credentials import ServerCertificates
+from millhand_server.rpc.interceptors.auth import CertificateGuard, TokenGuard
+from millhand_server.rpc.rereading import Rereading
 from millhand_server.rpc.server import RpcServer
 from millhand_server.store.memory import MemoryStore
 
@@ -60,6 +63,7 @@ class App:
         Raises:
             PluginError: a handler or an interceptor that the options name cannot be used.
             UnsupportedHandler: a handler asks for what this server cannot do.
+            UnusableFile: a certificate, a key or the tokens cannot be read, or are not good.
         """
         files.configure(options.plugins.files_root)
         limits = options.manager.limits
@@ -81,11 +85,16 @@ class App:
             retention=options.store.retention,
             node=options.node,
         )
+        certificates, guard = _certificates(options.security), _guard(options.security)
         self._rpc = RpcServer(
             self.manager,
             interceptors=load_interceptors(options.plugins.interceptors),
             on_shutdown=self.stop,
+            certificates=certificates,
+            guard=guard,
         )
+        watched = [one for one in (certificates, guard) if isinstance(one, ServerCertificates | TokenGuard)]
+        self._rereading = Rereading(self._clock, watched)
         self._listen = options.listen
         self._asked_to_stop = asyncio.Event()
         #: Where it serves, `host:port`, once it has started.
@@ -106,6 +115,7 @@ class App:
             await self.manager.start()
             undo.push_async_callback(self.manager.close, CloseMode.NOW)
             self.address = await self._rpc.start(self._listen.host, self._listen.port)
+            self._rereading.start()
             undo.pop_all()
 
     async def stop(self, mode: CloseMode, timeout_us: int | None = None) -> Drained:
@@ -128,6 +138,7 @@ class App:
         # Whoever asked has chosen how, and this call only waits for it. A broken engine has no use for grace.
         await self.manager.close(CloseMode.NOW if broken else CloseMode.GRACEFUL)
         stopped = replace(await self._what_is_left(), broken=broken)
+        await self._rereading.stop()
         try:
             await self._rpc.stop(_LAST_ANSWERS_S)
         except TimeoutError:
@@ -155,6 +166,19 @@ class App:
         counts = await self._store.count(unfinished, seen, limit=0)
         found = await self._store.find(unfinished, Page(limit=_NAMED), seen)
         return Stopped(counts, tuple(task.id for task in found.tasks))
+
+
+def _certificates(security: SecurityOptions) -> ServerCertificates | None:
+    if security.tls_cert is None or security.tls_key is None:
+        return None
+    return ServerCertificates(security.tls_cert, security.tls_key, security.client_ca)
+
+
+def _guard(security: SecurityOptions) -> TokenGuard | CertificateGuard | None:
+    # A token says more than a certificate, which is then only asked for to connect.
+    if security.tokens is not None:
+        return TokenGuard(security.tokens)
+    return CertificateGuard() if security.client_ca is not None else None
 
 
 @asynccontextmanager

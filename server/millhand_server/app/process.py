@@ -20,6 +20,7 @@ from millhand_server.config.options import ServeOptions
 from millhand_server.core.errors import StoreUnavailable
 from millhand_server.engine.answers import CloseMode
 from millhand_server.engine.catalogue import UnsupportedHandler
+from millhand_server.rpc.rereading import UnusableFile
 from millhand_server.rpc.server import BindError
 
 #: How often threads take turns. The default of 5 ms lets a few busy handlers make every call slow.
@@ -82,7 +83,7 @@ async def _build(options: ServeOptions) -> App:
         return App(options)
     except PluginError as failure:
         raise StartError(f"{failure.details}{failure.sentence}") from None
-    except UnsupportedHandler as failure:
+    except (UnsupportedHandler, UnusableFile) as failure:
         raise StartError(str(failure)) from None
 
 
@@ -118,6 +119,8 @@ def _announce(app: App, options: ServeOptions) -> None:
         logger.warning(
             "tasks are kept in memory and end with this process; --store memory: says that this is meant"
         )
+    if not options.listen.is_loopback and not options.security.knows_callers:
+        logger.warning("there are neither --tokens nor --client-ca: whoever reaches this port can run tasks")
     if options.announce == "json":
         line = json.dumps({"address": app.address, "node": options.node, "pid": os.getpid()})
     else:

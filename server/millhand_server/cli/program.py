@@ -22,6 +22,7 @@ _COMMANDS = {
     "explain": ("tasks:explain", "Say why a task is not running."),
     "handlers": ("about:handlers", "List what the server can run."),
     "info": ("about:info", "Show the server, its store and its limits."),
+    "token": ("token:token", "Make a token for a server that asks for them."),
 }
 
 

@@ -13,23 +13,33 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """A server's address, and the token and authorities for it if it wants any."""
+    """A server's address; the token, authorities, and certificate and key of ours if it wants any."""
 
     address: str = DEFAULT_ADDRESS
     token: str | None = None
     tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
 
 
 def client_options(
     address: str | None = None,
     token: str | None = None,
     tls_ca: str | None = None,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
     *,
     environ: Mapping[str, str] = os.environ,
 ) -> ClientOptions:
-    """Fills what no flag gave from MILLHAND_ADDRESS, _TOKEN and _TLS_CA, then from the defaults."""
+    """Fills what no flag gave from the environment, then from the defaults.
+
+    The variables are MILLHAND_ADDRESS, _TOKEN, _TLS_CA, _CLIENT_CERT and _CLIENT_KEY: _TLS_CERT and _TLS_KEY
+    are a server's, and a server may run in the same environment.
+    """
     return ClientOptions(
         address=address or environ.get(PREFIX + "ADDRESS") or DEFAULT_ADDRESS,
         token=token or environ.get(PREFIX + "TOKEN") or None,
         tls_ca=tls_ca or environ.get(PREFIX + "TLS_CA") or None,
+        tls_cert=tls_cert or environ.get(PREFIX + "CLIENT_CERT") or None,
+        tls_key=tls_key or environ.get(PREFIX + "CLIENT_KEY") or None,
     )

@@ -12,6 +12,7 @@ from millhand_server.config.options import (
     ListenOptions,
     LogOptions,
     PluginOptions,
+    SecurityOptions,
     ServeOptions,
     StoreOptions,
 )
@@ -111,21 +112,47 @@ def _store_refusal(origin: str, url: str) -> Iterator[str]:
 
 
 def _contradictions(given: Mapping[str, Given], values: Mapping[str, Any]) -> Iterator[str]:
-    listen = ListenOptions(values["host"], values["port"])
-    if not listen.is_loopback and not values["insecure"]:
-        yield (
-            f"{given['host'].origin}: {listen.host} can be reached from other machines, and without TLS"
-            " anybody there could run tasks; add --insecure if that is what you want"
-        )
+    yield from _insecurities(given, values)
     root = values["files_root"]
     if root is not None and not os.path.isdir(root):
         yield f"{given['files_root'].origin}: {root} is not a folder"
+
+
+def _insecurities(given: Mapping[str, Given], values: Mapping[str, Any]) -> Iterator[str]:
+    security = _security(values)
+    for name, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("client_ca", "tls_cert")):
+        if values[name] is not None and values[other] is None:
+            yield f"{given[name].origin} is of no use without {SETTINGS[other].flag}"
+    listen = ListenOptions(values["host"], values["port"])
+    if listen.is_loopback or security.tls_cert is not None:
+        return
+    origin = given["host"].origin
+    if security.tokens is not None:
+        yield (
+            f"{origin}: {listen.host} can be reached from other machines, and without TLS the tokens would"
+            " travel there in the clear; add --tls-cert and --tls-key, or listen on loopback behind a proxy"
+        )
+    elif not values["insecure"]:
+        yield (
+            f"{origin}: {listen.host} can be reached from other machines, and without TLS anybody there could"
+            " run tasks; add --tls-cert and --tls-key, or --insecure if that is what you want"
+        )
+
+
+def _security(values: Mapping[str, Any]) -> SecurityOptions:
+    return SecurityOptions(
+        tls_cert=values["tls_cert"],
+        tls_key=values["tls_key"],
+        client_ca=values["client_ca"],
+        tokens=values["tokens"],
+    )
 
 
 def _build(values: Mapping[str, Any]) -> ServeOptions:
     return ServeOptions(
         node=values["node_id"] or platform.node() or "millhand",
         listen=ListenOptions(values["host"], values["port"]),
+        security=_security(values),
         store=StoreOptions(
             url=values["store"] or "memory:",
             chosen=values["store"] is not None,

@@ -29,6 +29,24 @@ class ListenOptions:
 
 
 @dataclass(frozen=True)
+class SecurityOptions:
+    """The files, by path, that say who may connect and call. None: that protection is not used.
+
+    The certificate and its key come together, and the authorities of clients only with them.
+    """
+
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    client_ca: str | None = None
+    tokens: str | None = None
+
+    @property
+    def knows_callers(self) -> bool:
+        """Whether a caller must say who it is."""
+        return self.client_ca is not None or self.tokens is not None
+
+
+@dataclass(frozen=True)
 class StoreOptions:
     """Where tasks are kept and for how long. `chosen` is False when nobody asked for this store."""
 
@@ -60,6 +78,7 @@ class ServeOptions:
 
     node: str
     listen: ListenOptions = ListenOptions()
+    security: SecurityOptions = SecurityOptions()
     store: StoreOptions = StoreOptions()
     plugins: PluginOptions = PluginOptions()
     manager: ManagerOptions = field(default_factory=ManagerOptions)

@@ -110,10 +110,22 @@ _SETTINGS = (
     ),
     Setting("files_root", values.path, "Folder below which handlers may read files. Unset: none.", "DIR"),
     Setting("node_id", values.text, "This server's name among others. Unset: the host's name.", "ID"),
-    Setting("tls_cert", values.path, "Certificate chain (PEM).", "FILE", awaited=True),
-    Setting("tls_key", values.path, "Private key of the certificate (PEM).", "FILE", awaited=True),
-    Setting("client_ca", values.path, "Authorities of client certificates (PEM).", "FILE", awaited=True),
-    Setting("tokens", values.path, "File of name:scopes:sha256 lines.", "FILE", awaited=True),
+    Setting(
+        "tls_cert", values.path, "Certificate chain (PEM); turns TLS on. Read again when it changes.", "FILE"
+    ),
+    Setting("tls_key", values.path, "Private key of the certificate (PEM).", "FILE"),
+    Setting(
+        "client_ca",
+        values.path,
+        "Who signs clients' certificates (PEM); callers must then show one.",
+        "FILE",
+    ),
+    Setting(
+        "tokens",
+        values.path,
+        "File of name:scopes:sha256 lines (see `millhand token`); callers must then send a token.",
+        "FILE",
+    ),
     Setting(
         "insecure",
         values.switch,

@@ -15,7 +15,9 @@ from millhand_server.config.settings import PREFIX, SETTINGS, Setting
 CONFIG_VARIABLE = PREFIX + "CONFIG"
 
 #: What other programs of ours read: the client commands, and the test suite.
-_NOT_THE_SERVERS = frozenset(PREFIX + name for name in ("ADDRESS", "TOKEN", "TLS_CA", "CI"))
+_NOT_THE_SERVERS = frozenset(
+    PREFIX + name for name in ("ADDRESS", "TOKEN", "TLS_CA", "CLIENT_CERT", "CLIENT_KEY", "CI")
+)
 
 #: What Kubernetes sets in every container for a Service named `millhand`.
 _SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT\w*)|PORT_\d+_(TCP|UDP|SCTP)\w*)")

@@ -8,6 +8,7 @@ MillhandError
 ├── TaskAlreadyStarted, TaskCompleted, TaskCancelled, TaskTimeout
 ├── QueueFull, TooManyStreams, SlowReader
 ├── Closing, StoreUnavailable (StoreOutcomeUnknown)
+├── Unauthenticated, PermissionDenied
 ├── Unsupported
 └── InternalError
 """
@@ -206,6 +207,18 @@ class StoreUnavailable(MillhandError):
 
 class StoreOutcomeUnknown(StoreUnavailable):
     """The store may or may not have done what it was asked; only reading back can tell."""
+
+
+class Unauthenticated(MillhandError):
+    """Nobody knows who calls: the token is missing, malformed, unknown or withdrawn."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(MillhandError):
+    """The caller is known and may not do this; the message says which scope is missing."""
+
+    reason = "PERMISSION_DENIED"
 
 
 class Unsupported(MillhandError):

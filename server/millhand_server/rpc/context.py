@@ -50,6 +50,16 @@ class CallContext:
                 return value
         return ""
 
+    def metadata_values(self, key: str) -> list[str]:
+        """Returns all values that the caller sent under `key` (lower case), in order."""
+        sent = self._native.invocation_metadata() or ()
+        return [value for name, value in sent if name == key and isinstance(value, str)]
+
+    def certificate(self, attribute: str) -> str:
+        """Returns an attribute (gRPC's name) of the caller's verified certificate, empty if it has none."""
+        first: bytes = next(iter(self._native.auth_context().get(attribute, ())), b"")
+        return first.decode("utf-8", "backslashreplace")
+
     def peer(self) -> str:
         """Returns the caller's address as gRPC writes it, for example `ipv4:127.0.0.1:54321`."""
         return self._native.peer()

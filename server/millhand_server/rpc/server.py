@@ -15,6 +15,8 @@ from millhand_server.engine.manager import TaskManager
 from millhand_server.rpc import health
 from millhand_server.rpc.adapter import OpenCalls, generic_handler
 from millhand_server.rpc.context import Interceptor
+from millhand_server.rpc.credentials import ServerCertificates
+from millhand_server.rpc.discretion import withhold_metadata
 from millhand_server.rpc.interceptors.chain import standard_chain
 from millhand_server.rpc.reflection import reflection_handlers
 from millhand_server.rpc.task_service import TaskService
@@ -44,6 +46,8 @@ class RpcServer:
         *,
         interceptors: Sequence[Interceptor | grpc.aio.ServerInterceptor] = (),
         on_shutdown: Callable[[CloseMode, int | None], Awaitable[Drained]],
+        certificates: ServerCertificates | None = None,
+        guard: Interceptor | None = None,
     ) -> None:
         """Takes a manager, which must have started before the server does.
 
@@ -52,7 +56,12 @@ class RpcServer:
             interceptors: the user's own, first is outermost: `async f(call_next, request, context)`, which
                 stand in our chain, or gRPC's `ServerInterceptor`, which stand around it.
             on_shutdown: closes the manager and lets the process end, for the RPC Shutdown.
+            certificates: what TLS is served with; None serves without.
+            guard: decides who may call what; None lets everybody.
         """
+        withhold_metadata()
+        self._certificates = certificates
+        self._guard = guard
         self._manager = manager
         self._interceptors = interceptors
         self._on_shutdown = on_shutdown
@@ -97,7 +106,7 @@ class RpcServer:
 
     def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         own = [layer for layer in self._interceptors if not isinstance(layer, grpc.aio.ServerInterceptor)]
-        chain = standard_chain(self._manager.limits, own)
+        chain = standard_chain(self._manager.limits, own, self._guard)
         tasks = TaskService(self._manager, address=self._callable_address, on_shutdown=self._on_shutdown)
         return (
             generic_handler(_TASK_SERVICE, tasks, chain, self.open_calls),
@@ -111,7 +120,9 @@ class RpcServer:
 
     def _bind(self, host: str, port: int) -> int:
         try:
-            return self._server.add_insecure_port(_join(host, port))
+            if self._certificates is None:
+                return self._server.add_insecure_port(_join(host, port))
+            return self._server.add_secure_port(_join(host, port), self._certificates.credentials())
         except RuntimeError:
             raise BindError(f"cannot listen on {_join(host, port)}: {_why_not(host, port)}") from None
 

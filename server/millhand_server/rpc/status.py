@@ -45,6 +45,8 @@ CODES: dict[type[MillhandError], grpc.StatusCode] = {
     errors.SlowReader: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Closing: grpc.StatusCode.UNAVAILABLE,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     errors.Unsupported: grpc.StatusCode.UNIMPLEMENTED,
     errors.InternalError: grpc.StatusCode.INTERNAL,
 }

@@ -13,6 +13,9 @@ from millhand_server.config.values import duration_us
 
 PAGE = pages.DOCS / "command-line.md"
 
+#: Commands that call no server have a heading of their own.
+_WITHOUT_SERVER = {"serve", "token"}
+
 _GROUPS = {"a task": "Options of a task", "a filter": "Options of a filter"}
 
 
@@ -41,7 +44,13 @@ def test_a_setting_is_listed_with_its_metavar_and_default(flag: str) -> None:
 def test_every_client_command_is_listed() -> None:
     listed = [row[0].strip("`").split()[0] for row in _commands()]
 
-    assert listed == [name for name in main.list_commands(click.Context(main)) if name != "serve"]
+    assert listed == [name for name in main.list_commands(click.Context(main)) if name not in _WITHOUT_SERVER]
+
+
+def test_the_options_of_token_are_listed() -> None:
+    listed = _flags(pages.section(PAGE, "token"))
+
+    assert set(listed) == _options("token")
 
 
 @pytest.mark.parametrize(

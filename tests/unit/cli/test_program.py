@@ -19,6 +19,7 @@ _COMMANDS = [
     "explain",
     "handlers",
     "info",
+    "token",
 ]
 
 
@@ -74,6 +75,11 @@ def test_the_version_is_the_packages() -> None:
         (["register", "echo", "--run-at", "soon"], "must be a moment such as"),
         (["register", "echo", "--priority", "101"], "101 is not in the range -100<=x<=100"),
         (["register", "echo", "--tls-ca", "/no/such"], "--tls-ca /no/such cannot be read"),
+        (["register", "echo", "--tls-cert", "c.pem"], "--tls-cert and --tls-key come together"),
+        (
+            ["info", "--tls-cert", "/no/such", "--tls-key", "/no/key"],
+            "--tls-key /no/key cannot be read",
+        ),
         (["cancel"], "give either the IDs of tasks, or --all"),
         (["cancel", "x", "--all"], "give either the IDs of tasks, or --all"),
         (["cancel", "x", "--queue", "q"], "give either the IDs of tasks, or --all"),

@@ -19,7 +19,20 @@ def test_the_address_comes_from_flag_then_environment(
     assert client_options(flag, environ=environ) == ClientOptions(address=address)
 
 
-def test_token_and_authorities_come_from_the_environment() -> None:
-    options = client_options(environ={"MILLHAND_TOKEN": "t", "MILLHAND_TLS_CA": "ca.pem"})
+def test_token_authorities_and_certificate_come_from_the_environment() -> None:
+    environ = {
+        "MILLHAND_TOKEN": "t",
+        "MILLHAND_TLS_CA": "ca.pem",
+        "MILLHAND_CLIENT_CERT": "c.pem",
+        "MILLHAND_CLIENT_KEY": "k.pem",
+    }
 
-    assert options == ClientOptions(token="t", tls_ca="ca.pem")
+    options = client_options(environ=environ)
+
+    assert options == ClientOptions(token="t", tls_ca="ca.pem", tls_cert="c.pem", tls_key="k.pem")
+
+
+def test_the_certificate_of_a_server_in_the_same_environment_is_not_a_clients() -> None:
+    environ = {"MILLHAND_TLS_CERT": "server.pem", "MILLHAND_TLS_KEY": "server.key"}
+
+    assert client_options(environ=environ) == ClientOptions()

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from millhand_server.config.loading import ConfigError, load
+from millhand_server.config.options import SecurityOptions
 from millhand_server.config.settings import SETTINGS
 from millhand_server.engine.options import ManagerOptions
 
@@ -23,11 +24,15 @@ _SAMPLES: dict[str, tuple[str, str, str]] = {
     "retention_count": ("1", "2", "3"),
     "files_root": ("/", "/", '"/"'),
     "node_id": ("a", "b", '"c"'),
+    "tokens": ("a", "b", '"c"'),
     "interceptor": ("a:a", "b:b", '["c:c"]'),
     "log_level": ("debug", "warning", '"error"'),
     "log_format": ("json", "json", '"json"'),
     "output": ("json", "json", '"json"'),
 }
+
+#: What means nothing, or nothing different, by itself.
+_ONLY_WITH_OTHERS = {"insecure", "tls_cert", "tls_key", "client_ca"}
 
 
 def test_without_any_setting_the_documented_defaults_serve() -> None:
@@ -93,6 +98,17 @@ def test_a_variable_holds_several_handlers_separated_by_commas() -> None:
             "--store: memory: takes neither a path nor options, and '?x=1'",
         ),
         ({"handlers": ("app",)}, "--handlers must be MODULE:ATTR"),
+        ({"tls_cert": "c.pem"}, "--tls-cert is of no use without --tls-key"),
+        ({"tls_key": "k.pem"}, "--tls-key is of no use without --tls-cert"),
+        ({"client_ca": "ca.pem"}, "--client-ca is of no use without --tls-cert"),
+        (
+            {"host": "0.0.0.0", "tokens": "t"},
+            "--host: 0.0.0.0 can be reached from other machines, and without TLS the tokens",
+        ),
+        (
+            {"host": "0.0.0.0", "tokens": "t", "insecure": True},
+            "--host: 0.0.0.0 can be reached from other machines, and without TLS the tokens",
+        ),
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(flags: dict[str, object], sentence: str) -> None:
@@ -106,10 +122,6 @@ def test_what_cannot_be_honoured_is_refused_by_name(flags: dict[str, object], se
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("tls_cert", "c.pem"),
-        ("tls_key", "k.pem"),
-        ("client_ca", "ca.pem"),
-        ("tokens", "tokens"),
         ("metrics_port", "0"),
         ("channelz", True),
         ("handlers_entry_point", ("app",)),
@@ -125,7 +137,7 @@ def test_a_setting_without_code_behind_it_is_refused_and_not_ignored(name: str, 
 def test_every_awaited_setting_has_its_refusal_tested() -> None:
     awaited = {name for name, setting in SETTINGS.items() if setting.awaited}
 
-    assert awaited == SETTINGS.keys() - _SAMPLES.keys() - {"insecure"}
+    assert awaited == SETTINGS.keys() - _SAMPLES.keys() - _ONLY_WITH_OTHERS
 
 
 def test_switching_off_what_does_not_exist_yet_is_honoured() -> None:
@@ -146,6 +158,31 @@ def test_a_public_host_is_served_when_that_is_said_to_be_wanted(
     flags: dict[str, object], environ: dict[str, str]
 ) -> None:
     assert load({"host": "0.0.0.0", **flags}, environ=environ).listen.host == "0.0.0.0"
+
+
+def test_a_public_host_is_served_with_tls() -> None:
+    options = load({"host": "0.0.0.0", "tls_cert": "c.pem", "tls_key": "k.pem", "tokens": "t"}, environ={})
+
+    assert options.listen.host == "0.0.0.0"
+    assert options.security == SecurityOptions(tls_cert="c.pem", tls_key="k.pem", tokens="t")
+
+
+def test_tokens_need_no_tls_on_loopback() -> None:
+    assert load({"tokens": "t"}, environ={}).security == SecurityOptions(tokens="t")
+
+
+@pytest.mark.parametrize(
+    ("security", "known"),
+    [
+        (SecurityOptions(), False),
+        (SecurityOptions(tls_cert="c", tls_key="k"), False),
+        (SecurityOptions(tls_cert="c", tls_key="k", client_ca="ca"), True),
+        (SecurityOptions(tokens="t"), True),
+    ],
+    ids=["nothing", "tls", "mutual tls", "tokens"],
+)
+def test_callers_are_known_by_certificate_or_token(security: SecurityOptions, known: bool) -> None:
+    assert security.knows_callers is known
 
 
 def test_all_problems_are_named_at_once(tmp_path: Path) -> None:

@@ -14,12 +14,20 @@ from millhand_server.rpc.interceptors.shape import ShapeCheck
 from millhand_server.rpc.interceptors.stream_cap import StreamCap
 
 
-def standard_chain(limits: Limits, own: Sequence[Interceptor] = ()) -> tuple[Interceptor, ...]:
-    """Returns the interceptors, first is outermost. `own` are the user's, called with parsed messages."""
+def standard_chain(
+    limits: Limits, own: Sequence[Interceptor] = (), guard: Interceptor | None = None
+) -> tuple[Interceptor, ...]:
+    """Returns the interceptors, first is outermost.
+
+    `own` are the user's, called with parsed messages; `guard` decides who may call, None lets everybody.
+    """
     return (
         name_call,  # everything after it can name the call
         log_call,  # sees the status that the call ends with
         errors_to_status,  # nothing that is raised below it gets past
+        # Before anything is parsed or counted for somebody who may not call; its refusals are logged and
+        # answered like all others, and the user's own see a principal.
+        *([guard] if guard is not None else []),
         bytes_to_messages,  # so that bytes which do not parse are an error like any other
         StreamCap(limits.max_streams),
         *own,
