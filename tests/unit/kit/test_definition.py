@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from millhand.kit import Blob, Handler, HandlerOptions, TaskContext, handler, handler_of
+from millhand.kit import Blob, Handler, HandlerOptions, TaskContext, Unresolved, handler, handler_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -162,12 +162,39 @@ def _for_type_checkers_only(request: "Decimal", task: "TaskContext") -> "Decimal
     return request
 
 
-@pytest.mark.parametrize("function", [_bare, _any, _for_type_checkers_only], ids=lambda f: f.__name__)
-def test_annotations_that_say_nothing_or_do_not_resolve_are_none(function: Callable[..., object]) -> None:
+@pytest.mark.parametrize("function", [_bare, _any], ids=lambda f: f.__name__)
+def test_annotations_that_say_nothing_are_none(function: Callable[..., object]) -> None:
     definition = handler_of(handler("h")(_copy(function)))
 
     assert (definition.request_type, definition.result_type) == (None, None)
     assert definition.signature.takes_context
+
+
+def test_annotations_that_do_not_resolve_are_told_as_text() -> None:
+    definition = handler_of(handler("h")(_copy(_for_type_checkers_only)))
+
+    assert definition.request_type == definition.result_type == Unresolved("Decimal")
+    assert definition.signature.takes_context
+
+
+def test_an_annotation_may_name_a_class_that_comes_later_in_its_module() -> None:
+    namespace: dict[str, Any] = {}
+    exec("def f(request: 'Later') -> int: ...", namespace)
+    definition = handler_of(handler("h")(namespace["f"]))
+
+    exec("class Later: ...", namespace)
+
+    assert definition.request_type is namespace["Later"]
+    assert definition.result_type is int
+
+
+def test_an_annotation_that_does_not_resolve_leaves_the_others_alone() -> None:
+    namespace: dict[str, Any] = {}
+    exec("def f(request: dict[str, int]) -> 'Nobody': ...", namespace)
+
+    definition = handler_of(handler("h")(namespace["f"]))
+
+    assert (definition.request_type, definition.result_type) == (dict[str, int], Unresolved("Nobody"))
 
 
 def test_a_context_imported_for_type_checkers_only_is_understood() -> None:

@@ -9,6 +9,7 @@ from millhand.kit.collection import Handlers
 from millhand.kit.context import TaskContext
 from millhand.kit.definition import Handler, HandlerOptions, Isolation, handler, handler_of
 from millhand.kit.errors import Cancelled, Failed, Fatal, RetryAfter, StopReason
+from millhand.kit.signature import Unresolved
 
 __all__ = [
     "Blob",
@@ -24,6 +25,7 @@ __all__ = [
     "StopReason",
     "TaskContext",
     "TaskInfo",
+    "Unresolved",
     "handler",
     "handler_of",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, TypeVar, get_args
 
 from millhand.kit.context import TaskContext
 from millhand.kit.durations import to_timedelta
-from millhand.kit.signature import Signature, describe, read_signature
+from millhand.kit.signature import Signature, Unresolved, describe, read_signature
 
 Isolation = Literal["thread", "async", "process"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -55,13 +55,13 @@ class Handler:
 
     @property
     def request_type(self) -> object:
-        """The request's annotation; None when it says nothing."""
-        return self.signature.request_type
+        """The request's annotation; None when it says nothing, `Unresolved` when its names mean nothing."""
+        return self._annotations().request_type
 
     @property
     def result_type(self) -> object:
-        """The return annotation; None when it says nothing."""
-        return self.signature.result_type
+        """The return annotation; None when it says nothing, `Unresolved` when its names mean nothing."""
+        return self._annotations().result_type
 
     def call(self, request: object, context: TaskContext) -> Any:
         """Calls the function with those of the two that it takes; an async one returns its coroutine."""
@@ -69,6 +69,13 @@ class Handler:
         if signature.takes_request:
             return self.function(request, context) if signature.takes_context else self.function(request)
         return self.function(context) if signature.takes_context else self.function()
+
+    def _annotations(self) -> Signature:
+        signature = self.signature
+        if isinstance(signature.request_type, Unresolved) or isinstance(signature.result_type, Unresolved):
+            # It may name a class that came further down in its module, which is there by now.
+            return read_signature(self.function)
+        return signature
 
 
 class HandlerOptions(TypedDict, total=False):

@@ -5,6 +5,7 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter
+from types import SimpleNamespace
 
 from millhand.kit.context import TaskContext
 
@@ -13,11 +14,20 @@ _ANYTHING = (typing.Any, object, Parameter.empty)
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """What to call a handler with, and the types it names.
+class Unresolved:
+    """An annotation, as text, whose names mean nothing where the function stands.
 
-    The types are None where the function has no annotation, an unresolvable one, or one that says nothing
-    (Any, object).
+    A name for type checkers only, a class local to another function, or a class that comes later.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What to call a handler with, and its annotations for the request and the result.
+
+    An annotation is None where there is none, and where it says nothing (Any, object).
     """
 
     takes_request: bool = True
@@ -55,13 +65,19 @@ def describe(function: Callable[..., object]) -> str:
 
 
 def _type_hints(function: Callable[..., object]) -> dict[str, object]:
+    names = getattr(function, "__globals__", {})
     # A handler may import TaskContext for type checkers only, and is understood all the same.
-    known = {} if "TaskContext" in getattr(function, "__globals__", {}) else {"TaskContext": TaskContext}
+    known = {"TaskContext": TaskContext, **names}
+    return {name: _resolved(hint, known) for name, hint in function.__annotations__.items()}
+
+
+def _resolved(annotation: object, names: dict[str, object]) -> object:
+    # Each by itself: one that does not resolve must not cost the others their meaning.
+    alone = SimpleNamespace(__annotations__={"it": annotation})
     try:
-        return typing.get_type_hints(function, localns=known, include_extras=True)
+        return typing.get_type_hints(alone, globalns=names, include_extras=True)["it"]
     except (NameError, AttributeError, TypeError, SyntaxError):
-        # Annotations that do not resolve here (a local class, a name for type checkers) are no annotations.
-        return {}
+        return Unresolved(annotation if isinstance(annotation, str) else repr(annotation))
 
 
 def _passed_parameters(function: Callable[..., object]) -> list[str]:
@@ -90,7 +106,7 @@ def _require_request_then_context(
     first, second = (hints.get(name) for name in given)
     if _is_context(first):
         raise TypeError(f"{describe(function)} takes the context first; a handler takes (request, task).")
-    if second is not None and second not in _ANYTHING and not _is_context(second):
+    if _meaningful(second) is not None and not _is_context(second) and not isinstance(second, Unresolved):
         raise TypeError(
             f"{describe(function)} has a second parameter {given[1]!r} that is not a TaskContext; a handler "
             "takes one request, so put its values into that."
