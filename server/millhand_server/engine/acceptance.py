@@ -14,6 +14,7 @@ from millhand_server.core import errors
 from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.core.ports import Conflict, Full, Inserted, InsertResult, Withheld
 from millhand_server.core.task import NewTask, Task, TaskSpec
+from millhand_server.core.trace import first_traceparent
 from millhand_server.engine.ids import new_task_id
 from millhand_server.engine.repeating import until_known
 from millhand_server.engine.shared import Shared
@@ -26,10 +27,14 @@ _NAMED_HANDLERS = 20
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the principal scopes ids and keys, the session labels tasks for its own stream."""
+    """Who asks: the principal scopes ids and keys, the session labels tasks for its own stream.
+
+    `traceparent` is for tasks that have none themselves; what is not of the W3C's form is left out.
+    """
 
     principal: str = "anonymous"
     session_id: str = ""
+    traceparent: str = ""
 
 
 ANONYMOUS = Caller()
@@ -109,8 +114,9 @@ class Acceptance:
                 metadata={"handler": spec.handler},
             )
         id_given = bool(spec.id)
-        if not id_given:
-            spec = msgspec.structs.replace(spec, id=new_task_id())
+        if not id_given or spec.traceparent or caller.traceparent:
+            trace = first_traceparent(spec.traceparent, caller.traceparent)
+            spec = msgspec.structs.replace(spec, id=spec.id or new_task_id(), traceparent=trace)
         return NewTask(
             spec=spec,
             # Interned: a million queued tasks share the few names there are.

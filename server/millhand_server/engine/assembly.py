@@ -19,6 +19,7 @@ from millhand_server.engine.closing import Closing
 from millhand_server.engine.dispatcher import Dispatcher
 from millhand_server.engine.explaining import Explaining
 from millhand_server.engine.limiter import TokenBucket
+from millhand_server.engine.measuring import Measuring
 from millhand_server.engine.observing import Observing
 from millhand_server.engine.options import ManagerOptions
 from millhand_server.engine.pool import Pool
@@ -63,6 +64,7 @@ class Engine:
     results: Results
     waiting: Waiting
     explaining: Explaining
+    measuring: Measuring
     closing: Closing
 
     def loops(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -116,6 +118,7 @@ def assemble(given: Given, *, epoch: str) -> Engine:
         results=Results(shared, epoch),
         waiting=Waiting(shared, acceptance, cancelling, presenting, on_waiting=offer),
         explaining=Explaining(shared, dispatcher, pools),
+        measuring=Measuring(shared, dispatcher, settler, presenting),
         closing=Closing(shared, given.executors, dispatcher, watchdog, settler),
     )
 

@@ -45,6 +45,7 @@ from millhand_server.engine.catalogue import Catalogue
 from millhand_server.engine.clock import SystemClock
 from millhand_server.engine.executors.aio import AsyncExecutor
 from millhand_server.engine.executors.thread import ThreadExecutor
+from millhand_server.engine.measuring import Measures
 from millhand_server.engine.middleware import Middleware, Operation, compose
 from millhand_server.engine.options import Limits, ManagerOptions
 from millhand_server.engine.readiness import Readiness
@@ -303,6 +304,10 @@ class TaskManager:
     async def explain_task(self, task_id: str) -> Explanation:
         """Says why a task is not running."""
         return await self._engine.explaining.explain(await self.get_task(task_id))
+
+    async def measure(self) -> Measures:
+        """Returns the state of the engine in numbers."""
+        return await self._engine.measuring.measure()
 
     async def close(
         self, mode: CloseMode = CloseMode.GRACEFUL, *, timeout_us: int | None = None, node_id: str = ""

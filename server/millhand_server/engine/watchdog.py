@@ -9,6 +9,7 @@ from millhand_server.core.execution import Isolation, StopCause
 from millhand_server.core.ports import Executor
 from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
+from millhand_server.engine.observing_log import names_of
 from millhand_server.engine.settler import Settler
 from millhand_server.engine.shared import Shared
 
@@ -99,6 +100,7 @@ class Watchdog:
             live.task.spec.handler,
             self._stuck_after_us / 1e6,
             live.worker,
+            extra={"transition": "stuck", **names_of(live.task)},
         )
         if live.cause is StopCause.TIMEOUT and not live.settled:
             self._settler.end_early(live, StopCause.TIMEOUT)

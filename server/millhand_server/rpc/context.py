@@ -19,6 +19,9 @@ current_request_id: ContextVar[str] = ContextVar("request_id", default="")
 #: The metadata key under which a request id comes in and goes out.
 REQUEST_ID_KEY = "x-request-id"
 
+#: The metadata key of the W3C trace context, for tasks that bring none of their own.
+TRACEPARENT_KEY = "traceparent"
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -40,20 +43,23 @@ class CallContext:
         #: Who calls: the name that scopes idempotency keys and sessions.
         self.principal = "anonymous"
         self.code = grpc.StatusCode.OK
+        #: The bytes of all messages so far, uncompressed and without framing.
+        self.received_bytes = 0
+        self.sent_bytes = 0
         self._native = native
+        self._sent_metadata: tuple[tuple[str, str | bytes], ...] | None = None
         self._trailing: list[tuple[str, str | bytes]] = []
 
     def metadata(self, key: str) -> str:
         """Returns the first value that the caller sent under `key` (lower case), empty if there is none."""
-        for name, value in self._native.invocation_metadata() or ():
+        for name, value in self._metadata():
             if name == key and isinstance(value, str):
                 return value
         return ""
 
     def metadata_values(self, key: str) -> list[str]:
         """Returns all values that the caller sent under `key` (lower case), in order."""
-        sent = self._native.invocation_metadata() or ()
-        return [value for name, value in sent if name == key and isinstance(value, str)]
+        return [value for name, value in self._metadata() if name == key and isinstance(value, str)]
 
     def certificate(self, attribute: str) -> str:
         """Returns an attribute (gRPC's name) of the caller's verified certificate, empty if it has none."""
@@ -73,7 +79,9 @@ class CallContext:
 
         Calls must not overlap.
         """
-        await self._native.write(serialise(message, self.method.response))
+        data = serialise(message, self.method.response)
+        await self._native.write(data)
+        self.sent_bytes += len(data)
 
     async def send_initial_metadata(self, metadata: Iterable[tuple[str, str]]) -> None:
         """Sends headers, with the request id, before the response. At most once a call."""
@@ -97,6 +105,12 @@ class CallContext:
         status = status_of(error)
         self.end(_CODES[status.code], status.message)
         self.add_trailing_metadata(DETAILS_KEY, status.SerializeToString())
+
+    def _metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        # gRPC builds them anew each time that it is asked.
+        if self._sent_metadata is None:
+            self._sent_metadata = tuple(self._native.invocation_metadata() or ())
+        return self._sent_metadata
 
 
 #: Serves one call: `await call(request, context)` returns the response, or None once a stream has ended.

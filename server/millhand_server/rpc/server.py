@@ -48,6 +48,7 @@ class RpcServer:
         on_shutdown: Callable[[CloseMode, int | None], Awaitable[Drained]],
         certificates: ServerCertificates | None = None,
         guard: Interceptor | None = None,
+        counts: Interceptor | None = None,
     ) -> None:
         """Takes a manager, which must have started before the server does.
 
@@ -58,10 +59,12 @@ class RpcServer:
             on_shutdown: closes the manager and lets the process end, for the RPC Shutdown.
             certificates: what TLS is served with; None serves without.
             guard: decides who may call what; None lets everybody.
+            counts: keeps the numbers for metrics; None when nobody wants them.
         """
         withhold_metadata()
         self._certificates = certificates
         self._guard = guard
+        self._counts = counts
         self._manager = manager
         self._interceptors = interceptors
         self._on_shutdown = on_shutdown
@@ -106,7 +109,7 @@ class RpcServer:
 
     def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         own = [layer for layer in self._interceptors if not isinstance(layer, grpc.aio.ServerInterceptor)]
-        chain = standard_chain(self._manager.limits, own, self._guard)
+        chain = standard_chain(self._manager.limits, own, self._guard, self._counts)
         tasks = TaskService(self._manager, address=self._callable_address, on_shutdown=self._on_shutdown)
         return (
             generic_handler(_TASK_SERVICE, tasks, chain, self.open_calls),

@@ -22,7 +22,7 @@ from millhand_server.engine.answers import Cancellation, EndReason
 from millhand_server.engine.manager import Caller, TaskManager
 from millhand_server.engine.reading import ReadRequest
 from millhand_server.rpc import convert, validation
-from millhand_server.rpc.context import CallContext, Requests
+from millhand_server.rpc.context import TRACEPARENT_KEY, CallContext, Requests
 from millhand_server.rpc.convert_task import TaskWriter
 from millhand_server.rpc.registering import register_batch, register_result
 from millhand_server.rpc.session_delivery import Credit, Delivery, Parts
@@ -40,6 +40,7 @@ class Session:
     def __init__(self, manager: TaskManager, writer: TaskWriter, context: CallContext) -> None:
         self._parts = Parts(manager, writer, context, asyncio.Lock(), Credit(), adopted=set())
         self._session_id = uuid.uuid4().hex
+        self._traceparent = context.metadata(TRACEPARENT_KEY)
         self._is_first = True
         self._delivery: Delivery | None = None
         self._delivering: asyncio.Task[None] | None = None
@@ -216,7 +217,8 @@ class Session:
 
     @property
     def _caller(self) -> Caller:
-        return Caller(principal=self._parts.context.principal, session_id=self._session_id)
+        principal = self._parts.context.principal
+        return Caller(principal=principal, session_id=self._session_id, traceparent=self._traceparent)
 
     def _finish(self, reason: EndReason) -> None:
         if not self._end.done():

@@ -14,7 +14,7 @@ from millhand_server.core.errors import InvalidArgument
 from millhand_server.engine.answers import CloseMode, Drained
 from millhand_server.engine.manager import Caller, TaskManager
 from millhand_server.rpc import catalogue, convert, page_token
-from millhand_server.rpc.context import CallContext, Requests
+from millhand_server.rpc.context import TRACEPARENT_KEY, CallContext, Requests
 from millhand_server.rpc.convert_task import TaskWriter, task_spec
 from millhand_server.rpc.frame_size import MAX_PAGE_BYTES, that_fit
 from millhand_server.rpc.registering import register_batch, register_result
@@ -206,7 +206,7 @@ class TaskService:
 
 
 def _caller(context: CallContext) -> Caller:
-    return Caller(principal=context.principal)
+    return Caller(principal=context.principal, traceparent=context.metadata(TRACEPARENT_KEY))
 
 
 def _header(task_id: str) -> str:

@@ -15,13 +15,18 @@ from millhand_server.rpc.interceptors.stream_cap import StreamCap
 
 
 def standard_chain(
-    limits: Limits, own: Sequence[Interceptor] = (), guard: Interceptor | None = None
+    limits: Limits,
+    own: Sequence[Interceptor] = (),
+    guard: Interceptor | None = None,
+    counts: Interceptor | None = None,
 ) -> tuple[Interceptor, ...]:
     """Returns the interceptors, first is outermost.
 
-    `own` are the user's, called with parsed messages; `guard` decides who may call, None lets everybody.
+    `own` are the user's, called with parsed messages; `guard` decides who may call, None lets everybody;
+    `counts` keeps the numbers for metrics, if they are wanted.
     """
     return (
+        *([counts] if counts is not None else []),  # the whole time of every call, refused ones included
         name_call,  # everything after it can name the call
         log_call,  # sees the status that the call ends with
         errors_to_status,  # nothing that is raised below it gets past

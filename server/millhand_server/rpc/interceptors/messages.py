@@ -19,18 +19,22 @@ async def bytes_to_messages(call_next: Call, request: Any, context: CallContext)
     """
     method = context.method
     parse = _parse_all if method.streams_requests else _parse
-    response = await call_next(parse(request, method.request), context)
+    response = await call_next(parse(request, context), context)
     if method.streams_responses or context.code is not grpc.StatusCode.OK:
         return None
-    return serialise(response, method.response)
+    data = serialise(response, method.response)
+    context.sent_bytes += len(data)
+    return data
 
 
-async def _parse_all(stream: AsyncIterator[bytes], kind: type[Message]) -> AsyncIterator[Message]:
+async def _parse_all(stream: AsyncIterator[bytes], context: CallContext) -> AsyncIterator[Message]:
     async for data in stream:
-        yield _parse(data, kind)
+        yield _parse(data, context)
 
 
-def _parse(data: bytes, kind: type[Message]) -> Message:
+def _parse(data: bytes, context: CallContext) -> Message:
+    context.received_bytes += len(data)
+    kind = context.method.request
     try:
         return kind.FromString(data)
     except DecodeError:
