@@ -101,7 +101,7 @@ def _start(client: Client, name: str) -> list[str]:
     """Returns the ids of 100 tasks that run, by the server's word. They wait, and do nothing beside."""
     ids = [f"{name}-{number}" for number in range(_TASKS)]
     client.register_many(task_spec("sleep", {"seconds": 600}, id=task_id) for task_id in ids)
-    while len(client.active()) < _TASKS:
+    while len([*client.active()]) < _TASKS:
         time.sleep(0.01)
     return ids
 

@@ -9,7 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from millhand.aio.client import AsyncClient
+    from millhand.aio.reader import AsyncLogReader
+    from millhand.aio.session import AsyncSession
     from millhand.client import Client
+    from millhand.connection import ClientOptions
     from millhand.errors import (
         AlreadyExists,
         CallCancelled,
@@ -48,12 +52,14 @@ if TYPE_CHECKING:
         TooManyStreams,
         Unauthenticated,
         Unavailable,
+        UnexpectedOutput,
         Unsupported,
         Violation,
         WaitTimedOut,
         WorkerLost,
     )
     from millhand.kit import Blob, Cancelled, Fatal, Handlers, RetryAfter, TaskContext, handler
+    from millhand.protocol.executing import ExecuteOptions
     from millhand.protocol.filters import FilterOptions
     from millhand.protocol.records import (
         CancelAnswer,
@@ -77,6 +83,9 @@ if TYPE_CHECKING:
 #: Where each public name lives.
 _MODULE_OF = {
     "AlreadyExists": "millhand.errors",
+    "AsyncClient": "millhand.aio.client",
+    "AsyncLogReader": "millhand.aio.reader",
+    "AsyncSession": "millhand.aio.session",
     "Blob": "millhand.kit",
     "CallCancelled": "millhand.errors",
     "CancelAnswer": "millhand.protocol.records",
@@ -88,9 +97,11 @@ _MODULE_OF = {
     "Client": "millhand.client",
     "ClientClosed": "millhand.errors",
     "ClientForked": "millhand.errors",
+    "ClientOptions": "millhand.connection",
     "Closing": "millhand.errors",
     "CursorInvalid": "millhand.errors",
     "DeadlineExceeded": "millhand.errors",
+    "ExecuteOptions": "millhand.protocol.executing",
     "FailedPrecondition": "millhand.errors",
     "Fatal": "millhand.kit",
     "FilterOptions": "millhand.protocol.filters",
@@ -138,6 +149,7 @@ _MODULE_OF = {
     "TooManyStreams": "millhand.errors",
     "Unauthenticated": "millhand.errors",
     "Unavailable": "millhand.errors",
+    "UnexpectedOutput": "millhand.errors",
     "Unsupported": "millhand.errors",
     "Violation": "millhand.errors",
     "WaitTimedOut": "millhand.errors",
@@ -149,6 +161,9 @@ _MODULE_OF = {
 
 __all__ = [
     "AlreadyExists",
+    "AsyncClient",
+    "AsyncLogReader",
+    "AsyncSession",
     "Blob",
     "CallCancelled",
     "CancelAnswer",
@@ -160,9 +175,11 @@ __all__ = [
     "Client",
     "ClientClosed",
     "ClientForked",
+    "ClientOptions",
     "Closing",
     "CursorInvalid",
     "DeadlineExceeded",
+    "ExecuteOptions",
     "FailedPrecondition",
     "Fatal",
     "FilterOptions",
@@ -210,6 +227,7 @@ __all__ = [
     "TooManyStreams",
     "Unauthenticated",
     "Unavailable",
+    "UnexpectedOutput",
     "Unsupported",
     "Violation",
     "WaitTimedOut",

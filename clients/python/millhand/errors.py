@@ -11,6 +11,7 @@ MillhandError
 ├── Unavailable: Closing, StoreUnavailable
 ├── Unauthenticated, PermissionDenied, Unsupported, InternalError
 ├── TaskDidNotComplete: TaskFailed (HandlerFailed, WorkerLost), TaskCancelledError, TaskTimedOut
+├── UnexpectedOutput (a ValueError)
 └── ResultsMissed, CallCancelled, ClientClosed, ClientForked
 """
 
@@ -306,6 +307,15 @@ class TaskTimedOut(TaskDidNotComplete):
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = "TASK_TIMEOUT"
+
+
+class UnexpectedOutput(MillhandError, ValueError):
+    """A task completed, and its output is not what `result_type` asked for; `violations` say where.
+
+    Asking again gives the same: read the output without a type, or with the one that the handler returns.
+    """
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class ResultsMissed(MillhandError):

@@ -101,17 +101,18 @@ def _open(options: ClientOptions) -> grpc.Channel:
     import grpc
 
     from millhand.channel import open_channel
+    from millhand.connection import Connection
 
     if (options.tls_cert is None) != (options.tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key come together")
     if options.tls_ca is None and options.tls_cert is None:
-        return open_channel(options.address, None, None)
+        return open_channel(Connection(options.address))
     credentials = grpc.ssl_channel_credentials(
         _content("--tls-ca", options.tls_ca),
         _content("--tls-key", options.tls_key),
         _content("--tls-cert", options.tls_cert),
     )
-    return open_channel(options.address, None, credentials)
+    return open_channel(Connection(options.address, credentials=credentials))
 
 
 def _content(flag: str, path: str | None) -> bytes | None:

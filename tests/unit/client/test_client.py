@@ -230,7 +230,7 @@ def test_reads_return_the_wires_own_messages(server: FakeServer) -> None:
 
     catalogue = server.start(client.handlers)
     server.answer("ListHandlers", pb.ListHandlersResponse(handlers=[handler_pb2.Handler(name="echo")]))
-    active = server.start(client.active)
+    active = server.start(lambda: [*client.active()])
     server.answer("GetActiveTasks", pb.GetActiveTasksResponse(count=1, tasks=[task_pb2.Task(id="t")]))
     why = server.start(client.explain, "t")
     server.answer("ExplainTask", pb.ExplainTaskResponse(status=task_pb2.TASK_STATUS_QUEUED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pool, message_factory, struct_pb2
@@ -23,7 +24,8 @@ _MAX_NESTING = 64
 def encode(value: object, field: str = "payload") -> payload_pb2.Payload:
     """`value` as a payload.
 
-    Bytes and `Blob` become a blob, a protobuf message becomes an Any, and what JSON knows becomes JSON.
+    Bytes and `Blob` become a blob, a protobuf message becomes an Any, and what JSON knows becomes JSON;
+    dataclasses, msgspec Structs and pydantic models are JSON objects.
 
     Raises:
         InvalidPayload: For NaN and infinities, integers beyond 2^53, keys that are no strings, text that is
@@ -85,8 +87,31 @@ def _fill(target: struct_pb2.Value, value: object, path: str, depth: int) -> Non
             target.list_value.SetInParent()
             for index, item in enumerate(value):
                 _fill(target.list_value.values.add(), item, f"{path}[{index}]", depth + 1)
+        case _ if (held := _fields_of(value)) is not None:
+            _fill_struct(target.struct_value, held, path, depth)
         case _:
             raise _refusal(path, f"a {type(value).__name__} is neither JSON, bytes nor a protobuf message")
+
+
+def _fields_of(value: object) -> Mapping[str, object] | None:
+    """What a dataclass, msgspec Struct or pydantic model holds; None for anything else."""
+    if isinstance(value, type):
+        return None
+    if hasattr(value, "__struct_fields__"):
+        import msgspec
+
+        return _mapping(msgspec.to_builtins(value))
+    if hasattr(value, "__pydantic_serializer__"):
+        import pydantic
+
+        return _mapping(pydantic.TypeAdapter(type(value)).dump_python(value, mode="json", by_alias=True))
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return None
+
+
+def _mapping(value: object) -> Mapping[str, object] | None:
+    return value if isinstance(value, Mapping) else None
 
 
 def _fill_struct(target: struct_pb2.Struct, value: Mapping[Any, object], path: str, depth: int) -> None:

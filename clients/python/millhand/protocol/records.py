@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, overload
 
-from millhand.errors import MillhandError, TaskDidNotComplete
-from millhand.protocol import payloads
+from millhand.errors import MillhandError, TaskDidNotComplete, UnexpectedOutput
+from millhand.protocol import payloads, typed
 from millhand.protocol.status import error_from_result, error_from_status
 from millhand.v1 import task_pb2, task_service_pb2
+
+_T = TypeVar("_T")
 
 
 class _WireEnum(IntEnum):
@@ -91,15 +93,28 @@ class Result:
         """Why there is no output; None if the task completed."""
         return error_from_result(self.message)
 
-    def unwrap(self) -> Any:
-        """The output.
+    @overload
+    def unwrap(self, result_type: type[_T]) -> _T: ...
+
+    @overload
+    def unwrap(self, result_type: None = None) -> Any: ...
+
+    def unwrap(self, result_type: Any = None) -> Any:
+        """The output, as a `result_type` if one is given: see the client's `execute`.
 
         Raises:
             TaskFailed, TaskCancelledError, TaskTimedOut: If the task ended without one.
+            UnexpectedOutput: If the output is no `result_type`.
         """
         if self.error is not None:
             raise self.error
-        return self.output
+        if result_type is None:
+            return self.output
+        try:
+            return typed.converter(result_type)(self.message.output)
+        except UnexpectedOutput as unexpected:
+            unexpected.metadata["task_id"] = self.task.id
+            raise
 
     def __repr__(self) -> str:
         # Payloads never go into logs, and a repr is how they would.

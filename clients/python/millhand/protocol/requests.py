@@ -35,6 +35,10 @@ def register_tasks(specs: Iterable[task_pb2.TaskSpec], mode: str) -> task_servic
     )
 
 
+def session_register(specs: Iterable[task_pb2.TaskSpec], mode: str) -> task_service_pb2.SessionRegister:
+    return task_service_pb2.SessionRegister(tasks=specs, mode=register_mode(mode))
+
+
 def execute(
     target: task_pb2.TaskSpec | str, timeout_s: float | None, cancel_on_timeout: bool, full: bool
 ) -> task_service_pb2.ExecuteTaskRequest:

@@ -30,6 +30,10 @@ def seconds_of(value: Seconds, field: str) -> float:
     return seconds
 
 
+def optional_s(value: Seconds | None, field: str) -> float | None:
+    return None if value is None else seconds_of(value, field)
+
+
 def duration(value: Seconds, field: str) -> Duration:
     seconds, nanos = divmod(round(seconds_of(value, field) * _NANOS), _NANOS)
     try:

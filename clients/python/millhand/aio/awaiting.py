@@ -1,0 +1,67 @@
+"""Runs the protocol's operations by awaiting their steps: methods are made of them here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
+
+from millhand.protocol.operations import Pages
+from millhand.protocol.steps import Operation, Step
+from millhand.v1 import task_pb2
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Core = TypeVar("_Core")
+
+
+class Awaiting(Generic[_Core]):
+    """Something whose methods are operations on a core; `perform` does what a step asks."""
+
+    def __init__(self, core: _Core, perform: Callable[[Step], Awaitable[Any]]) -> None:
+        self._core = core
+        self._perform = perform
+
+    async def _run(self, operation: Operation[_T]) -> _T:
+        try:
+            step = next(operation)
+            while True:
+                try:
+                    answer = await self._perform(step)
+                except BaseException as error:
+                    # Cancellation included: the operation has something to let go of.
+                    step = operation.throw(error)
+                else:
+                    step = operation.send(answer)
+        except StopIteration as end:
+            return cast(_T, end.value)
+
+
+def awaited(
+    operation: Callable[Concatenate[_Core, _P], Operation[_T]],
+) -> Callable[Concatenate[Awaiting[_Core], _P], Coroutine[Any, Any, _T]]:
+    """The method that runs an operation; it has the operation's parameters and words."""
+
+    @wraps(operation)
+    async def method(self: Awaiting[_Core], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self._run(operation(self._core, *args, **kwargs))
+
+    return cast("Callable[Concatenate[Awaiting[_Core], _P], Coroutine[Any, Any, _T]]", method)
+
+
+def iterating(
+    listing: Callable[Concatenate[_Core, _P], Pages],
+) -> Callable[Concatenate[Awaiting[_Core], _P], AsyncIterator[task_pb2.Task]]:
+    """The method that reads a listing; it is checked when called, and fetched as it is read."""
+
+    @wraps(listing)
+    def method(self: Awaiting[_Core], /, *args: _P.args, **kwargs: _P.kwargs) -> AsyncIterator[task_pb2.Task]:
+        return _tasks(self, listing(self._core, *args, **kwargs))
+
+    return cast("Callable[Concatenate[Awaiting[_Core], _P], AsyncIterator[task_pb2.Task]]", method)
+
+
+async def _tasks(shell: Awaiting[Any], pages: Pages) -> AsyncIterator[task_pb2.Task]:
+    while not pages.over:
+        for task in await shell._run(pages.fetch()):
+            yield task
