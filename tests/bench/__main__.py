@@ -1,0 +1,62 @@
+"""`make bench`: measures what the documents say of speed, against bare servers in the same minutes.
+
+The bars are printed beside the figures. A missed bar does not fail the program: machines differ, and a
+shared one lies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Sequence
+
+from tests.bench.case import Case, Scale
+from tests.bench.cases.session import session
+from tests.bench.cases.unary import unary
+from tests.bench.report import CaseReport, Report
+from tests.bench.rounds import run_rounds
+
+CASES: dict[str, Case] = {"unary": unary, "session": session}
+
+_FULL = Scale(rounds=12, window_s=0.7, queued=300_000, deep=1_000_000)
+_QUICK = Scale(rounds=3, window_s=0.4, queued=100_000, deep=100_000)
+
+
+def main() -> None:
+    """Measures the cases that are asked for, and writes tables, JSON and a plot."""
+    arguments = _arguments()
+    scale = _QUICK if arguments.quick else _FULL
+    rounds: int = arguments.rounds or scale.rounds
+    report = Report(vars(arguments) | {"rounds": rounds, "window_s": scale.window_s})
+    for name in arguments.only:
+        # Each case has chance of its own, so that it is the same alone as among others.
+        chance = random.Random(f"{arguments.seed} {name}")
+        began = time.monotonic()
+        with report.progress(name) as progress, CASES[name](scale) as prepared:
+            number = rounds if prepared.rounds is None else min(rounds, prepared.rounds)
+            kept = run_rounds(prepared, number, chance, progress)
+        report.add(CaseReport(name, prepared, kept, chance, time.monotonic() - began))
+    report.finish()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", type=_names, default=list(CASES), help=f"some of {','.join(CASES)}")
+    parser.add_argument("--rounds", type=int, help="rounds of each case, after one to warm up")
+    parser.add_argument(
+        "--quick", action="store_true", help="few and short rounds, less queued: a first look"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="decides the order of the arms")
+    return parser.parse_args()
+
+
+def _names(text: str) -> Sequence[str]:
+    names = text.split(",")
+    if strange := set(names) - set(CASES):
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(strange))}")
+    return names
+
+
+if __name__ == "__main__":
+    main()
