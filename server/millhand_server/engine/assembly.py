@@ -100,7 +100,7 @@ def assemble(given: Given, *, epoch: str) -> Engine:
     settler.on_freed = dispatcher.freed
     settler.on_started = watchdog.watch
     settler.on_waiting = offer
-    dispatcher.on_granted = watchdog.watch
+    dispatcher.on_granted = watchdog.granted
     dispatcher.on_refused = settler.take
     acceptance = Acceptance(shared, on_accepted=offer, on_unsettled=look_again)
     presenting = Presenting(shared, dispatcher)

@@ -5,56 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+import msgspec
+
 from millhand_server.core.execution import Isolation, StopCause
 from millhand_server.core.task import AttemptKey, Progress, Task
 from millhand_server.core.transition import NOTHING_REPORTED, Reported
 
 
-class LiveAttempt:
+class LiveAttempt(msgspec.Struct, eq=False):
     """One attempt from its claim until its code has ended. Belongs to the engine's loop.
 
     `settled` says that the task has gone on without waiting for the code (a timeout, a deadline): what the
     code still says is then dropped. Times ending in `_mono_us` are monotonic.
     """
 
-    __slots__ = (
-        "cause",
-        "deadline_us",
-        "granted_mono_us",
-        "isolation",
-        "progress",
-        "reported",
-        "settled",
-        "signalled_mono_us",
-        "start_us",
-        "started_mono_us",
-        "stuck",
-        "task",
-        "timeout_us",
-        "watchers",
-        "worker",
-    )
-
-    def __init__(self, task: Task, isolation: Isolation, *, timeout_us: int, granted_mono_us: int) -> None:
-        self.task = task
-        self.isolation = isolation
-        self.timeout_us = timeout_us
-        self.deadline_us = task.spec.deadline_us
-        self.granted_mono_us = granted_mono_us
-        self.start_us: int | None = None
-        self.started_mono_us: int | None = None
-        self.worker = ""
-        self.cause: StopCause | None = None
-        self.signalled_mono_us: int | None = None
-        self.settled = False
-        self.stuck = False
-        self.progress: Progress | None = None
-        self.reported = NOTHING_REPORTED
-        self.watchers: list[asyncio.Future[None]] = []
-
-    @property
-    def key(self) -> AttemptKey:
-        return self.task.key
+    task: Task
+    key: AttemptKey
+    isolation: Isolation
+    timeout_us: int
+    granted_mono_us: int
+    start_us: int | None = None
+    started_mono_us: int | None = None
+    worker: str = ""
+    cause: StopCause | None = None
+    signalled_mono_us: int | None = None
+    settled: bool = False
+    stuck: bool = False
+    progress: Progress | None = None
+    reported: Reported = NOTHING_REPORTED
+    watchers: tuple[asyncio.Future[None], ...] = ()
 
     @property
     def started(self) -> bool:
@@ -62,6 +41,8 @@ class LiveAttempt:
 
     def told(self) -> Reported:
         """Returns what the attempt has reported so far."""
+        if self.progress is None:
+            return self.reported
         return Reported(self.progress, self.reported.last_heartbeat, self.reported.heartbeat_us)
 
     def mark_stuck(self) -> None:
@@ -71,14 +52,14 @@ class LiveAttempt:
     def watch(self) -> asyncio.Future[None]:
         """Returns a future that is done when the attempt next begins, counts as stuck, or ends."""
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.watchers.append(watcher)
+        self.watchers = (*self.watchers, watcher)
         return watcher
 
     def notify(self) -> None:
-        for watcher in self.watchers:
+        watchers, self.watchers = self.watchers, ()
+        for watcher in watchers:
             if not watcher.done():
                 watcher.set_result(None)
-        self.watchers.clear()
 
 
 class LiveAttempts:
@@ -97,7 +78,7 @@ class LiveAttempts:
 
     def add(self, live: LiveAttempt) -> None:
         self._by_key[live.key] = live
-        self._by_task[live.task.id] = live
+        self._by_task[live.key.task_id] = live
 
     def get(self, key: AttemptKey) -> LiveAttempt | None:
         return self._by_key.get(key)
@@ -108,10 +89,12 @@ class LiveAttempts:
 
     def remove(self, live: LiveAttempt) -> None:
         """Forgets an attempt whose code has ended, or never began."""
+        task_id = live.key.task_id
         self._by_key.pop(live.key, None)
-        if self._by_task.get(live.task.id) is live:
-            del self._by_task[live.task.id]
-        live.notify()
+        if self._by_task.get(task_id) is live:
+            del self._by_task[task_id]
+        if live.watchers:
+            live.notify()
         if not self._by_key:
             for waiter in self._emptied:
                 if not waiter.done():

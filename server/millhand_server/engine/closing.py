@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from millhand_server.core.errors import StoreUnavailable
 from millhand_server.core.execution import StopCause
@@ -20,6 +21,9 @@ from millhand_server.engine.shared import Shared
 from millhand_server.engine.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
+
+#: A year, for a grace is a timer's delay, and those have bounds.
+_LONGEST_GRACE_US = 365 * 24 * 3600 * 1_000_000
 
 
 class Closing:
@@ -44,7 +48,7 @@ class Closing:
         self._grace_us = shared.options.grace_us
         self._stop_us = shared.options.stop_us
         self._walk: asyncio.Task[Drained] | None = None
-        self._hurry: asyncio.Future[None] | None = None
+        self._grace_is_over = asyncio.Event()
         #: Set when closing has begun: no new task is taken from then on.
         self.begun = asyncio.Event()
 
@@ -52,38 +56,48 @@ class Closing:
         """Closes, or waits for the closing that is under way; NOW ends a grace that still runs."""
         if self._walk is None:
             self.begun.set()
-            self._hurry = asyncio.get_running_loop().create_future()
+            self._walk = asyncio.create_task(self._close(), name="millhand closing")
+        if mode is CloseMode.NOW:
+            self._end_grace()
+        else:
+            # Of several calls the one that ends first counts: nobody can lengthen what another has asked for.
             grace_us = self._grace_us if timeout_us is None else timeout_us
-            self._walk = asyncio.create_task(self._close(grace_us), name="millhand closing")
-        if mode is CloseMode.NOW and self._hurry is not None and not self._hurry.done():
-            self._hurry.set_result(None)
+            self._clock.call_later(min(grace_us, _LONGEST_GRACE_US), self._end_grace)
         return await asyncio.shield(self._walk)
 
-    async def _close(self, grace_us: int) -> Drained:
+    def _end_grace(self) -> None:
+        self._grace_is_over.set()
+
+    async def _close(self) -> Drained:
         # Nothing new begins, and what was claimed ahead goes back.
         self._dispatcher.drain()
+        # Who waits for a task that will not begin here need not wait for the grace to learn it.
+        await self._until_published()
+        self._tail.refuse(lambda task_id: self._live.of_task(task_id) is None)
         # Handlers may finish, knowing that they should.
         for executor in self._executors:
             executor.announce_shutdown()
-        await self._until_empty(grace_us, hurry=True)
+        await self._until_empty_or(self._grace_is_over)
         # Those that have not are told to stop. A durable store runs them again; no retry is used.
         for live in self._live:
             self._watchdog.stop(live, StopCause.SHUTDOWN)
-        await self._until_empty(self._stop_us, hurry=False)
+        stop = asyncio.Event()
+        self._clock.call_later(self._stop_us, stop.set)
+        await self._until_empty_or(stop)
         # Every outcome is stored and published before the streams end: a reader has it all.
         await self._until_published()
         drained = Drained(await self._left())
         self._tail.end()
         return drained
 
-    async def _until_empty(self, limit_us: int, *, hurry: bool) -> None:
-        empty = self._live.until_empty()
-        if hurry and self._hurry is not None:
-            self._hurry.add_done_callback(lambda _: None if empty.done() else empty.set_result(None))
+    async def _until_empty_or(self, over: asyncio.Event) -> None:
+        """Returns when no attempt is left, or the event is set."""
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(over.wait()), self._live.until_empty()]
         try:
-            await within(self._clock, limit_us, empty)
-        except TimedOut:
-            return
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _until_published(self) -> None:
         """Waits for the last outcomes; without a store they cannot be waited for in earnest."""

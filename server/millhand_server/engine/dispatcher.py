@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.core.execution import Frame, Grant, Isolation, Returned, StopCause
@@ -12,6 +12,7 @@ from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.task import Lane, Owner, Task
 from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
+from millhand_server.engine.lanebook import LaneBook
 from millhand_server.engine.pool import Pool
 from millhand_server.engine.shared import Shared
 
@@ -19,15 +20,15 @@ logger = logging.getLogger(__name__)
 
 _RETRY_US = 100_000
 
-#: A lane that the store holds not due yet is asked again no sooner than this: two clocks may differ.
-_LEAST_WAIT_US = 5_000
+#: Who waits for a time of day looks at the clock again this often.
+_LONGEST_WAIT_US = 1_000_000
 
 
 class Dispatcher:
     """Decides what starts next on this node. Belongs to the engine's loop; there are no locks.
 
-    It knows of each lane only whether something is due, and else when something will be; order is the
-    store's business. `max_tasks` bounds the attempts that run at once, over all executors.
+    It knows of each lane only whether something is due, and else when something will be; order within a
+    queue is the store's business. `max_tasks` bounds the attempts that run at once, over all executors.
     """
 
     def __init__(self, shared: Shared, pools: Sequence[Pool], owner: Owner) -> None:
@@ -40,10 +41,8 @@ class Dispatcher:
         self._owner = owner
         self._max_tasks = shared.options.max_tasks
         self._wakeup = Wakeup(shared.clock)
-        #: Lane -> when something of it is due, by this node's clock; in the past: something is.
-        self._due_us: dict[Lane, int] = {}
         #: Called for each attempt that was granted, and with the frames of those that were not.
-        self.on_granted: Callable[[LiveAttempt], None] = lambda _: None
+        self.on_granted: Callable[[Sequence[LiveAttempt]], None] = lambda _: None
         self.on_refused: Callable[[Sequence[Frame]], None] = lambda _: None
         self.claims = True
         self.store_is_available = True
@@ -71,10 +70,9 @@ class Dispatcher:
 
     def offer(self, task: Task) -> None:
         """Says that a task waits, unclaimed."""
-        lane = task.lane
-        known_us = self._due_us.get(lane)
-        if known_us is None or task.due_us < known_us:
-            self._due_us[lane] = task.due_us
+        entry = self._catalogue.get(task.spec.handler)
+        if entry is not None:
+            self._pools[entry.isolation].lanes.offer(task.lane, task.due_us, self._clock.now_us())
         self._wakeup.ring()
 
     def look_again(self) -> None:
@@ -137,28 +135,29 @@ class Dispatcher:
     def _wants(self, now_us: int) -> list[Want]:
         if not self.claims:
             return []
-        due = self._due_lanes(now_us)
+        due = {isolation: pool.lanes.due(now_us) for isolation, pool in self._pools.items()}
         wants = self._wants_of_free_places(due)
         if self._limiter.limited:
             return wants if self._limiter.available() > 0 else []
         return wants or self._wants_ahead(due)
 
-    def _wants_of_free_places(self, due: dict[Isolation, list[Lane]]) -> list[Want]:
+    def _wants_of_free_places(self, due: Mapping[Isolation, tuple[Lane, ...]]) -> list[Want]:
         free = self.max_tasks - self.running
         return [
-            Want(tuple(lanes), places)
+            Want(lanes, places)
             for isolation, lanes in due.items()
-            if (places := min(free, self._pools[isolation].free)) > 0
+            if lanes and (places := min(free, self._pools[isolation].free)) > 0
         ]
 
-    def _wants_ahead(self, due: dict[Isolation, list[Lane]]) -> list[Want]:
+    def _wants_ahead(self, due: Mapping[Isolation, tuple[Lane, ...]]) -> list[Want]:
         # Only when nobody else waits for the places: a thread hands its place to the next grant in its
         # queue, so a pool that claims ahead would never let go of what another pool is waiting for.
-        if len(due) != 1:
+        waiting = [isolation for isolation, lanes in due.items() if lanes]
+        if len(waiting) != 1:
             return []
-        [(isolation, lanes)] = due.items()
-        ahead = self._pools[isolation].ahead(lane.handler for lane in lanes)
-        return [Want(tuple(lanes), ahead)] if ahead > 0 else []
+        lanes = due[waiting[0]]
+        ahead = self._pools[waiting[0]].ahead(lane.handler for lane in lanes)
+        return [Want(lanes, ahead)] if ahead > 0 else []
 
     def _places(self, wants: Sequence[Want]) -> int:
         places = sum(want.limit for want in wants)
@@ -167,28 +166,25 @@ class Dispatcher:
             places = min(places, free)
         return min(places, self._limiter.available()) if self._limiter.limited else places
 
-    def _due_lanes(self, now_us: int) -> dict[Isolation, list[Lane]]:
-        due: dict[Isolation, list[Lane]] = {}
-        for lane, due_us in self._due_us.items():
-            entry = self._catalogue.get(lane.handler)
-            if due_us <= now_us and entry is not None:
-                due.setdefault(entry.isolation, []).append(lane)
-        return due
-
     async def _claim(self, wants: Sequence[Want], places: int) -> None:
         # What is known of the lanes is dropped before the store is asked: tasks that are offered meanwhile
         # stay noted, whatever the answer.
-        lanes = [lane for want in wants for lane in want.lanes]
-        known = [(lane, self._due_us.pop(lane)) for lane in lanes]
+        for want in wants:
+            self._book_of(want.lanes[0]).take_out(want.lanes)
         try:
             claimed = await self._store.claim(wants, limit=places, owner=self._owner)
         except StoreOutcomeUnknown:
             self._is_unsure = True
         except StoreUnavailable:
-            self._due_us.update(known)
+            now_us = self._clock.now_us()
+            for lane in (lane for want in wants for lane in want.lanes):
+                self._book_of(lane).offer(lane, now_us, now_us)
             raise
         else:
             self._take(claimed)
+
+    def _book_of(self, lane: Lane) -> LaneBook:
+        return self._pools[self._catalogue[lane.handler].isolation].lanes
 
     async def _read_back(self) -> None:
         """Finds what a call whose outcome is unknown has left: claims that were not granted, and lanes."""
@@ -214,18 +210,19 @@ class Dispatcher:
 
     def _grant(self, tasks: Iterable[Task]) -> None:
         grants: dict[Isolation, list[Grant]] = {}
+        granted: list[LiveAttempt] = []
         now_us, mono_us = self._clock.now_us(), self._clock.monotonic_us()
         for task in tasks:
             entry = self._catalogue[task.spec.handler]
-            timeout_us = entry.timeout_of(task.spec)
-            live = LiveAttempt(task, entry.isolation, timeout_us=timeout_us, granted_mono_us=mono_us)
+            live = LiveAttempt(task, task.key, entry.isolation, entry.timeout_of(task.spec), mono_us)
             self._live.add(live)
             if self._must_not_begin(live, now_us):
                 self._pools[live.isolation].hold([task.spec.handler])
                 self.on_refused([Returned(live.key)])
                 continue
-            self.on_granted(live)
-            grants.setdefault(entry.isolation, []).append(_grant_of(task, timeout_us, now_us))
+            granted.append(live)
+            grants.setdefault(entry.isolation, []).append(_grant_of(live, now_us))
+        self.on_granted(granted)
         for isolation, batch in grants.items():
             self._pools[isolation].submit(batch)
 
@@ -240,33 +237,39 @@ class Dispatcher:
     def _note(self, heads: Iterable[LaneHead]) -> None:
         now_us = self._clock.now_us()
         for head in heads:
-            if head.head_id is not None:
-                self._due_us[head.lane] = now_us
-            elif head.next_due_us is not None:
-                due_us = max(head.next_due_us, now_us + _LEAST_WAIT_US)
-                self._due_us[head.lane] = min(self._due_us.get(head.lane, due_us), due_us)
+            # Lanes of handlers that only another node has are that node's to run.
+            if self._catalogue.get(head.lane.handler) is not None:
+                self._book_of(head.lane).note([head], now_us)
 
     def _wait_us(self, now_us: int) -> int | None:
         """Returns how long nothing can change by time alone: until a lane is due, or a token there."""
         if not self.claims:
             return None
-        waits = [due_us - now_us for due_us in self._due_us.values() if due_us > now_us]
-        if self._limiter.limited and self._wants_of_free_places(self._due_lanes(now_us)):
+        waits = [
+            # Looked at again soon, however long it is: the clock may be set meanwhile.
+            min(due_us - now_us, _LONGEST_WAIT_US)
+            for pool in self._pools.values()
+            if (due_us := pool.lanes.next_due_us()) is not None
+        ]
+        due = {isolation: pool.lanes.due(now_us) for isolation, pool in self._pools.items()}
+        if self._limiter.limited and self._wants_of_free_places(due):
             # Only a token was missing. It may have come since: then the wait is 0, and not for ever.
             waits.append(self._limiter.wait_us())
         return min(waits, default=None)
 
 
-def _grant_of(task: Task, timeout_us: int, now_us: int) -> Grant:
-    spec = task.spec
-    ends = [end for end in (spec.deadline_us, now_us + timeout_us if timeout_us else None) if end]
+def _grant_of(live: LiveAttempt, now_us: int) -> Grant:
+    spec = live.task.spec
+    deadline_us = now_us + live.timeout_us if live.timeout_us else None
+    if spec.deadline_us is not None:
+        deadline_us = spec.deadline_us if deadline_us is None else min(deadline_us, spec.deadline_us)
     return Grant(
-        key=task.key,
+        key=live.key,
         handler=spec.handler,
         payload=spec.payload,
         labels=spec.labels,
         correlation_id=spec.correlation_id,
         traceparent=spec.traceparent,
-        deadline_us=min(ends, default=None),
-        last_heartbeat=task.last_heartbeat,
+        deadline_us=deadline_us,
+        last_heartbeat=live.task.last_heartbeat,
     )

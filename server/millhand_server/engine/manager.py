@@ -47,7 +47,7 @@ from millhand_server.engine.executors.aio import AsyncExecutor
 from millhand_server.engine.executors.thread import ThreadExecutor
 from millhand_server.engine.measuring import Measures
 from millhand_server.engine.middleware import Middleware, Operation, compose
-from millhand_server.engine.options import Limits, ManagerOptions
+from millhand_server.engine.options import MAX_WORKERS, Limits, ManagerOptions
 from millhand_server.engine.readiness import Readiness
 from millhand_server.engine.reading import PAGE_BYTES, ReadRequest, ResultReader
 
@@ -289,8 +289,8 @@ class TaskManager:
             InvalidArgument: the count is negative, or the node is another one.
         """
         self._check_node(node_id)
-        if count is not None and count < 0:
-            raise InvalidArgument("the number of workers is 0 or more", field="count")
+        if count is not None and not 0 <= count <= MAX_WORKERS:
+            raise InvalidArgument(f"the number of workers is 0 to {MAX_WORKERS:,}", field="count")
         before = self._engine.dispatcher.workers
         self._engine.dispatcher.resize(self._given.options.max_workers if count is None else count)
         return Resized(before, self._engine.dispatcher.workers)

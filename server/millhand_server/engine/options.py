@@ -20,6 +20,10 @@ class Limits:
     max_streams: int = 1_000
 
 
+#: More threads than this cost more than they bring; waiting work is better written as async handlers.
+MAX_WORKERS = 1_000
+
+
 def default_workers() -> int:
     """Returns the CPU count, but at least 4: handlers mostly wait."""
     return max(4, os.cpu_count() or 1)

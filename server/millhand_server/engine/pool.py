@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from millhand_server.core.execution import Grant, Isolation
 from millhand_server.core.ports import Executor
 from millhand_server.engine.attempts import LiveAttempt
+from millhand_server.engine.lanebook import LaneBook
 
 #: However quick the handlers are, no more than this many grants wait in an executor.
 _MOST_AHEAD = 256
@@ -22,6 +23,8 @@ class Pool:
     def __init__(self, executor: Executor, *, workers: int, claim_ahead_us: int) -> None:
         self.executor = executor
         self.workers = workers
+        #: The lanes whose tasks it runs.
+        self.lanes = LaneBook()
         # As `workers`, but of those that were taken away the ones count on that still run something.
         self._width = workers
         self._claim_ahead_us = claim_ahead_us
@@ -93,6 +96,6 @@ class Pool:
         return self._mean_us.get(handler)
 
     def resize(self, workers: int) -> None:
+        self.executor.resize(workers)
         self._width = max(workers, self.running)
         self.workers = workers
-        self.executor.resize(workers)

@@ -104,38 +104,39 @@ class Settler:
     def _collect(self) -> tuple[list[Transition], list[LiveAttempt]]:
         frames, self._frames = self._frames, []
         early, self._early = self._early, []
-        starts: dict[AttemptKey, Transition] = {}
+        began: dict[AttemptKey, LiveAttempt] = {}
         ends: list[Transition] = []
         freed: list[LiveAttempt] = []
+        now_mono_us = self._clock.monotonic_us()
         for frame in frames:
             live = self._live.get(frame.key)
             if live is None:
                 continue
             match frame:
                 case Started():
-                    starts[frame.key] = self._started(live, frame)
+                    live.start_us, live.worker = frame.at_us, frame.worker
+                    live.started_mono_us = now_mono_us
+                    began[frame.key] = live
                 case Progressed():
                     self._progressed(live, frame)
                 case Heartbeat():
                     live.reported = Reported(None, frame.details, frame.at_us)
                 case Finished():
                     # Stored in one step when start and end arrive together.
-                    starts.pop(frame.key, None)
+                    began.pop(frame.key, None)
                     freed.append(live)
                     if not live.settled:
                         ends.append(self._ended(live, frame.outcome, live.cause, frame.at_us))
                 case Returned():
                     freed.append(live)
                     ends.append(_returned(live))
-        return [*starts.values(), *early, *ends], freed
+        starts = [self._began(live) for live in began.values()]
+        return [*starts, *early, *ends], freed
 
-    def _started(self, live: LiveAttempt, frame: Started) -> Transition:
-        live.start_us = frame.at_us
-        live.started_mono_us = self._clock.monotonic_us()
-        live.worker = frame.worker
+    def _began(self, live: LiveAttempt) -> Transition:
         live.notify()
         self.on_started(live)
-        return transition.started(frame.key, at_us=frame.at_us, worker=frame.worker)
+        return transition.started(live.key, at_us=live.start_us or 0, worker=live.worker)
 
     def _progressed(self, live: LiveAttempt, frame: Progressed) -> None:
         if live.settled:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from millhand_server.core.errors import Closing, StoreUnavailable
 from millhand_server.core.ports import Clock, TaskStore
@@ -122,11 +122,14 @@ class LogTail:
         self.ended = True
         for follower in self._followers:
             follower.bell.ring()
-        for waiters in self._waiters.values():
-            for waiter in waiters:
+        self.refuse(lambda _: True)
+
+    def refuse(self, is_refused: Callable[[str], bool]) -> None:
+        """Ends the wait of those whose task, given by its id, will not become final here."""
+        for task_id in [task_id for task_id in self._waiters if is_refused(task_id)]:
+            for waiter in self._waiters.pop(task_id):
                 if not waiter.done():
                     waiter.set_exception(Closing())
-        self._waiters.clear()
 
     async def run(self) -> None:
         """Reads what is new, for ever."""

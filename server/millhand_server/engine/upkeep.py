@@ -17,6 +17,9 @@ from millhand_server.engine.shared import Shared
 logger = logging.getLogger(__name__)
 
 _RETRY_US = 200_000
+
+#: Who waits for a time of day looks at the clock again this often.
+_LONGEST_WAIT_US = 1_000_000
 _BATCH = 500
 _PRUNE_INTERVAL_US = 5_000_000
 
@@ -52,8 +55,13 @@ class Expiry:
             except StoreUnavailable as error:
                 logger.warning("cannot end overdue tasks: %s", error.message)
                 self._next_us = self._clock.now_us() + _RETRY_US
-            delay_us = None if self._next_us is None else self._next_us - self._clock.now_us()
-            await self._wakeup.wait(delay_us)
+            await self._wakeup.wait(self._delay_us())
+
+    def _delay_us(self) -> int | None:
+        if self._next_us is None:
+            return None
+        # Looked at again soon, however long it is: the clock may be set meanwhile.
+        return min(self._next_us - self._clock.now_us(), _LONGEST_WAIT_US)
 
     async def _expire(self) -> int | None:
         while True:

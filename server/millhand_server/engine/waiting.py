@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import msgspec
 
 from millhand_server.core import transition
 from millhand_server.core.errors import TaskNotFound, TaskTimeout
-from millhand_server.core.query import Page, TaskFilter
+from millhand_server.core.query import Page, TaskFilter, matches
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task, TaskSpec
 from millhand_server.engine.acceptance import Acceptance, Caller
@@ -112,12 +113,8 @@ class Waiting:
         ends_us = None if timeout_us is None else self._clock.monotonic_us() + timeout_us
         done = False
         while not done and (task := await self._living(wanted)) is not None:
-            left_us = _LOOK_AGAIN_US
-            if ends_us is not None:
-                left_us = min(left_us, ends_us - self._clock.monotonic_us())
-            if left_us <= 0:
+            if not await self._until_it_matches_no_more(wanted, task.id, ends_us):
                 return await self._counted(wanted, done=False)
-            await self._until_it_is_over(task.id, left_us)
         return await self._counted(wanted, done=True)
 
     async def _until_final(self, wait: _Wait, timeout_us: int | None, cancel: bool) -> Task:
@@ -139,17 +136,28 @@ class Waiting:
         found = await self._store.find(living, Page(limit=1, descending=True), await self._presenting.seen())
         return found.tasks[0] if found.tasks else None
 
-    async def _until_it_is_over(self, task_id: str, limit_us: int) -> None:
+    async def _until_it_matches_no_more(self, wanted: TaskFilter, task_id: str, ends_us: int | None) -> bool:
+        """Returns True when the task is final or past the filter, False when the time is over first."""
         wait = _Wait(self._tail)
         try:
             wait.begin(task_id)
-            [row] = await self._store.get([task_id])
-            if row is not None and not row.is_final:
-                await within(self._clock, limit_us, wait.waiter)
-        except TimedOut:
-            return
+            while True:
+                [row] = await self._store.get([task_id])
+                if row is None or row.is_final or not matches(wanted, row, await self._presenting.seen()):
+                    return True
+                left_us = None if ends_us is None else ends_us - self._clock.monotonic_us()
+                if left_us is not None and left_us <= 0:
+                    return False
+                await self._look_again(wait, wanted, left_us)
         finally:
             wait.end()
+
+    async def _look_again(self, wait: _Wait, wanted: TaskFilter, left_us: int | None) -> None:
+        """Waits for the task's end, but not for long when it may leave the filter's statuses before."""
+        limits = [left_us, _LOOK_AGAIN_US if wanted.statuses else None]
+        limit_us = min((limit for limit in limits if limit is not None), default=None)
+        with suppress(TimedOut):
+            await within(self._clock, limit_us, wait.waiter)
 
     async def _counted(self, wanted: TaskFilter, *, done: bool) -> WaitEnd:
         counts: dict[TaskStatus, int] = await self._store.count(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from millhand_server.core.execution import Isolation, StopCause
 from millhand_server.core.ports import Executor
@@ -42,6 +42,12 @@ class Watchdog:
             live.signalled_mono_us = self._clock.monotonic_us()
         self._executors[live.isolation].signal([live.key], cause)
         self.watch(live)
+
+    def granted(self, attempts: Sequence[LiveAttempt]) -> None:
+        """Says that these attempts were granted together."""
+        if self._alarm_mono_us is None or any(live.task.start_by_us is not None for live in attempts):
+            # Otherwise their alarms are a fixed time ahead, and so later than the earliest known one.
+            self._wakeup.ring()
 
     def watch(self, live: LiveAttempt) -> None:
         """Says that an attempt's alarm may be earlier than all known ones."""
@@ -113,7 +119,7 @@ class Watchdog:
         return _earliest(live.granted_mono_us + _RECALL_AFTER_US, self._to_mono(live.task.start_by_us))
 
     def _deadline_of(self, live: LiveAttempt) -> int | None:
-        return None if live.settled else self._to_mono(live.deadline_us)
+        return None if live.settled else self._to_mono(live.task.spec.deadline_us)
 
     def _stuck_of(self, live: LiveAttempt) -> int | None:
         if live.stuck or live.signalled_mono_us is None:

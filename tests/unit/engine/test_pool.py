@@ -35,7 +35,7 @@ def attempt(handler: str = "echo", *, started_us: int | None = None) -> LiveAtte
         owner=Owner("n", 1),
         attempt=1,
     )
-    live = LiveAttempt(task, Isolation.THREAD, timeout_us=0, granted_mono_us=0)
+    live = LiveAttempt(task, task.key, Isolation.THREAD, timeout_us=0, granted_mono_us=0)
     live.started_mono_us = started_us
     return live
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from millhand.kit import StopReason
@@ -39,7 +40,9 @@ class ThreadExecutor:
         self._catalogue = catalogue
         self._codec = codec
         self._clock = clock
-        self._queue: queue.SimpleQueue[AttemptKey | None] = queue.SimpleQueue()
+        self._ready: deque[AttemptKey] = deque()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._asleep = 0
         self._pending: dict[AttemptKey, Grant] = {}
         self._runs: dict[AttemptKey, Run] = {}
         self._lock = threading.Lock()
@@ -59,7 +62,8 @@ class ThreadExecutor:
             return
         for grant in grants:
             self._pending[grant.key] = grant
-            self._queue.put(grant.key)
+            self._ready.append(grant.key)
+        self._wake_one()
 
     def signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
         for key in keys:
@@ -84,8 +88,8 @@ class ThreadExecutor:
             name = f"millhand-worker-{self._named}"
             threading.Thread(target=self._work, name=name, args=(name,), daemon=True).start()
         for _ in range(workers, self._workers):
-            # Wakes an idle worker, to see that it is one too many.
-            self._queue.put(None)
+            # An idle worker sees that it is one too many.
+            self._wake_one()
         self._workers = workers
         if workers == 0:
             self.recall(list(self._pending))
@@ -102,9 +106,40 @@ class ThreadExecutor:
 
     def _work(self, name: str) -> None:
         while not self._is_surplus():
-            key = self._queue.get()
+            key = self._next()
             if key is not None:
                 self._attempt(key, name)
+
+    def _next(self) -> AttemptKey | None:
+        """Returns the next grant's key, or None after a sleep, for the caller to look around again."""
+        try:
+            key = self._ready.popleft()
+        except IndexError:
+            self._sleep()
+            return None
+        if self._ready and self._asleep:
+            self._wake_one()
+        return key
+
+    def _sleep(self) -> None:
+        with self._lock:
+            # Under the lock, which a submit takes after it has added its grants: one of both sees the other.
+            if self._ready or self._surplus:
+                return
+            self._asleep += 1
+        self._wakes.get()
+
+    def _wake_one(self) -> None:
+        """Wakes one worker, which wakes the next one if there is more to do.
+
+        Waking all at once costs more than quick handlers do: every waker and sleeper wants the interpreter's
+        lock.
+        """
+        with self._lock:
+            if self._asleep == 0:
+                return
+            self._asleep -= 1
+        self._wakes.put(None)
 
     def _is_surplus(self) -> bool:
         if self._surplus == 0:
