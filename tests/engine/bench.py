@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from tests.fakes.clock import FakeClock
+from tests.fakes.codec import JsonCodec
 from tests.fakes.executor import HandDrivenExecutor
 from tests.fakes.store import FaultyStore, Script
 
@@ -90,7 +91,7 @@ class Bench:
         self.manager = TaskManager(
             store=self.store,
             executors=(self.threads, self.loops),
-            catalogue=catalogue or Catalogue(handlers(), options),
+            catalogue=catalogue or Catalogue(handlers(), options, JsonCodec()),
             clock=self.clock,
             options=options,
             retention=retention,

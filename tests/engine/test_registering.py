@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.engine.bench import FAILED, Bench, spec, succeeded
 from tests.engine.conftest import OpenBench
+from tests.fakes.codec import JsonCodec
 
 from millhand.kit import Handlers, handler
 from millhand_server.core.errors import (
@@ -122,7 +123,7 @@ async def test_a_long_catalogue_is_named_in_part(bench: Bench) -> None:
         def nothing() -> None: ...
 
         many.add(nothing)
-    crowded = Bench(ManagerOptions(), catalogue=Catalogue(many, ManagerOptions()))
+    crowded = Bench(ManagerOptions(), catalogue=Catalogue(many, ManagerOptions(), JsonCodec()))
     await crowded.manager.start()
 
     with pytest.raises(InvalidTaskFunc, match="h19 and 5 more"):

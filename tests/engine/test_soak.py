@@ -126,7 +126,7 @@ def end(chance: random.Random) -> None:
 async def running_manager(seed: int, attempts: Attempts, script: RandomScript) -> AsyncIterator[TaskManager]:
     clock, codec = SystemClock(), JsonCodec()
     options = ManagerOptions(max_workers=4, max_tasks=6, retry_delay_us=1_000)
-    catalogue = Catalogue(handlers(attempts), options)
+    catalogue = Catalogue(handlers(attempts), options, codec)
     manager = TaskManager(
         store=FaultyStore(MemoryStore(clock), script),
         executors=(

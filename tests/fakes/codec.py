@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from millhand.kit import Blob
-from millhand_server.core.errors import InvalidPayload, PayloadTooLarge
+from millhand_server.core.errors import InvalidPayload, PayloadTooLarge, Violation
+from millhand_server.core.ports import RequestType, Shape, UnsupportedType
 
 _BLOB = b"\x00"
 _MOST_EXACT = 2**53
@@ -37,6 +38,37 @@ class JsonCodec:
         if len(encoded) > self._max_bytes:
             raise PayloadTooLarge(f"is {len(encoded)} bytes; a payload has at most {self._max_bytes}")
         return encoded
+
+    def request_type(self, annotation: object) -> RequestType | None:
+        """Knows `int`, which it checks; `complex`, which it refuses; and nothing of all others."""
+        if annotation is complex:
+            raise UnsupportedType("JSON has no complex numbers")
+        return IntegerRequest(self) if annotation is int else None
+
+    def result_shape(self, annotation: object) -> Shape:
+        if annotation is complex:
+            raise UnsupportedType("JSON has no complex numbers")
+        return Shape(schema={"type": "integer"}) if annotation is int else Shape()
+
+
+class IntegerRequest:
+    """Implements `RequestType`: an integer, which arrives doubled, so that a test sees who decoded it."""
+
+    shape = Shape(schema={"type": "integer"})
+
+    def __init__(self, codec: JsonCodec) -> None:
+        self._codec = codec
+
+    def decode(self, payload: bytes) -> object:
+        value = self._codec.decode(payload)
+        if not isinstance(value, int):
+            raise InvalidPayload(
+                "json must be an integer", violations=(Violation("json", "must be an integer"),)
+            )
+        return 2 * value
+
+    def example(self) -> bytes:
+        return b"1"
 
 
 def _encode_blob(blob: Blob) -> bytes:

@@ -70,7 +70,7 @@ class App:
         self._clock = SystemClock()
         codec = ProtoCodec(max_bytes=limits.max_payload_bytes, max_depth=limits.max_json_depth)
         catalogue = Catalogue(
-            load_handlers(options.plugins.handlers) if handlers is None else handlers, options.manager
+            load_handlers(options.plugins.handlers) if handlers is None else handlers, options.manager, codec
         )
         self._store = MemoryStore(self._clock, options.store.retention)
         self.manager = TaskManager(

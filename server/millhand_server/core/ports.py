@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -305,6 +305,40 @@ class Clock(Protocol):
         ...
 
 
+class UnsupportedType(Exception):
+    """A handler's annotation that cannot be honoured. The text continues "takes SomeType: ..."."""
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What callers are told of the payloads that a handler takes or returns.
+
+    `message_type` is the full name of a protobuf message, empty if it is none; `schema` the JSON Schema of
+    its JSON, None if no shape is declared.
+    """
+
+    message_type: str = ""
+    schema: dict[str, Any] | None = None
+
+
+class RequestType(Protocol):
+    """The type that a handler declares for its request. Made once, at the start; safe from any thread."""
+
+    shape: Shape
+
+    def decode(self, payload: bytes) -> object:
+        """Returns the request that the handler is called with.
+
+        Raises:
+            InvalidPayload: the payload is not of this type. Violations name fields below the payload
+                (`json.width`; empty for the payload itself), and no text has any of its values.
+        """
+        ...
+
+    def example(self) -> bytes:
+        """Returns an encoded payload of this type, made up from its shape; empty if that is not possible."""
+        ...
+
+
 class PayloadCodec(Protocol):
     """Turns encoded payloads into what handlers take, and back. Called in workers: safe from any thread."""
 
@@ -322,5 +356,21 @@ class PayloadCodec(Protocol):
         Raises:
             InvalidPayload: no encoding for it (its type, NaN, too deep, an integer past 2^53).
             PayloadTooLarge: its encoding has too many bytes.
+        """
+        ...
+
+    def request_type(self, annotation: object) -> RequestType | None:
+        """Returns the type that an annotation declares; None if it declares nothing, and `decode` serves.
+
+        Raises:
+            UnsupportedType: payloads cannot be checked against it.
+        """
+        ...
+
+    def result_shape(self, annotation: object) -> Shape:
+        """Returns what a handler with this return annotation returns.
+
+        Raises:
+            UnsupportedType: a value of this type cannot be encoded.
         """
         ...

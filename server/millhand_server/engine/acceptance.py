@@ -11,8 +11,8 @@ from typing import ParamSpec, TypeVar
 import msgspec
 
 from millhand_server.core import errors
-from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown, StoreUnavailable
-from millhand_server.core.ports import Conflict, Full, Inserted, InsertResult, Withheld
+from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown, StoreUnavailable, Violation
+from millhand_server.core.ports import Conflict, Full, Inserted, InsertResult, RequestType, Withheld
 from millhand_server.core.task import NewTask, Task, TaskSpec
 from millhand_server.core.trace import first_traceparent
 from millhand_server.engine.ids import new_task_id
@@ -113,6 +113,8 @@ class Acceptance:
                 field=f"{path}.handler",
                 metadata={"handler": spec.handler},
             )
+        if entry.request is not None:
+            _check_payload(entry.request, spec, f"{path}.payload")
         id_given = bool(spec.id)
         if not id_given or spec.traceparent or caller.traceparent:
             trace = first_traceparent(spec.traceparent, caller.traceparent)
@@ -172,6 +174,23 @@ class Acceptance:
                 raise errors.QueueFull(result.limit)
             case Withheld():
                 raise errors.InvalidArgument("another task of the batch was refused", field=path)
+
+
+def _check_payload(request: RequestType, spec: TaskSpec, path: str) -> None:
+    """Decodes the payload as a worker will, and throws the request away: a task may wait for days."""
+    try:
+        request.decode(spec.payload)
+    except errors.InvalidPayload as error:
+        raise errors.InvalidPayload(
+            f"the payload does not fit the handler {spec.handler!r}: {error.message}",
+            field=path,
+            violations=tuple(_below(path, violation) for violation in error.violations),
+            metadata={"handler": spec.handler},
+        ) from None
+
+
+def _below(path: str, violation: Violation) -> Violation:
+    return Violation(f"{path}.{violation.field}" if violation.field else path, violation.description)
 
 
 def _with_own(results: Sequence[InsertResult], tasks: Sequence[NewTask]) -> list[InsertResult]:

@@ -22,6 +22,7 @@ from millhand_server.core.execution import (
 )
 from millhand_server.core.ports import Clock, PayloadCodec
 from millhand_server.core.retry import LONGEST_DELAY_US
+from millhand_server.engine.catalogue import CatalogueEntry
 from millhand_server.engine.outbox import Outbox
 
 #: The reason of a failure that the handler gave none for.
@@ -45,14 +46,15 @@ class Run:
     """
 
     def __init__(
-        self, handler: Handler, grant: Grant, codec: PayloadCodec, clock: Clock, outbox: Outbox
+        self, entry: CatalogueEntry, grant: Grant, codec: PayloadCodec, clock: Clock, outbox: Outbox
     ) -> None:
-        self.handler = handler
+        self.handler = entry.handler
+        self._decode = codec.decode if entry.request is None else entry.request.decode
         self.grant = grant
         self._codec = codec
         self._reporter = _Reporter(grant, codec, clock, outbox)
         self._clock = clock
-        self.context = TaskContext(_info(handler, grant, codec), self._reporter)
+        self.context = TaskContext(_info(entry.handler, grant, codec), self._reporter)
 
     def call(self) -> Outcome:
         """Runs a plain handler to its end. Whatever it raises becomes an outcome: a worker outlives it."""
@@ -78,7 +80,7 @@ class Run:
 
     def _request(self) -> object:
         try:
-            return self._codec.decode(self.grant.payload)
+            return self._decode(self.grant.payload)
         except InvalidPayload as error:
             raise _Unfit(f"the payload cannot be read: {error.message}") from None
 

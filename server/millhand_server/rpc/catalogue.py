@@ -8,17 +8,19 @@ from datetime import timedelta
 
 from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct, Value
 
 from millhand.kit import Handler
 from millhand.v1 import handler_pb2, payload_pb2
 from millhand_server.core.execution import Isolation
+from millhand_server.core.ports import Shape
 from millhand_server.engine.catalogue import CatalogueEntry
 from millhand_server.rpc import json_value
-from millhand_server.rpc.codec import ProtoCodec
+from millhand_server.rpc.payload import parse
 from millhand_server.rpc.wire_time import write_duration
 
-_CODEC = ProtoCodec()
+#: Schemas are ours and bounded by the types they tell of; payloads have a limit of their own.
+_SCHEMA_DEPTH = 100
 
 
 def handler(entry: CatalogueEntry, address: str) -> handler_pb2.Handler:
@@ -27,20 +29,24 @@ def handler(entry: CatalogueEntry, address: str) -> handler_pb2.Handler:
     message = handler_pb2.Handler(
         name=definition.name,
         description=definition.description,
-        input_type=_message_name(definition.request_type),
-        output_type=_message_name(definition.result_type),
+        output_type=entry.result.message_type,
         isolation=entry.isolation.value,  # type: ignore[arg-type]  # the numbers are the same, by a test
         kill_guarantee=_kill_guarantee(entry),
-        example=_example(definition, address),
+        example=_example(entry, address),
     )
+    if entry.request is not None:
+        message.input_type = entry.request.shape.message_type
+        _write_schema(message.input_schema, entry.request.shape)
+    _write_schema(message.output_schema, entry.result)
     _write_defaults(message, definition)
     return message
 
 
-def _message_name(annotation: object) -> str:
-    if isinstance(annotation, type) and issubclass(annotation, Message):
-        return annotation.DESCRIPTOR.full_name
-    return ""
+def _write_schema(target: Struct, shape: Shape) -> None:
+    if shape.schema is not None:
+        value = Value()
+        json_value.fill(value, shape.schema, _SCHEMA_DEPTH)
+        target.CopyFrom(value.struct_value)
 
 
 def _kill_guarantee(entry: CatalogueEntry) -> handler_pb2.KillGuarantee:
@@ -49,11 +55,10 @@ def _kill_guarantee(entry: CatalogueEntry) -> handler_pb2.KillGuarantee:
     return handler_pb2.KILL_GUARANTEE_COOPERATIVE
 
 
-def _example(definition: Handler, address: str) -> str:
-    task: dict[str, object] = {"handler": definition.name}
-    if definition.example is not None:
-        payload = payload_pb2.Payload.FromString(_CODEC.encode(definition.example))
-        task["payload"] = _as_json(payload)
+def _example(entry: CatalogueEntry, address: str) -> str:
+    task: dict[str, object] = {"handler": entry.name}
+    if entry.example:
+        task["payload"] = _as_json(parse(entry.example))
     data = shlex.quote(json.dumps({"task": task}, separators=(",", ":"), ensure_ascii=False))
     return f"grpcurl -plaintext -d {data} {address} millhand.v1.TaskService/ExecuteTask"
 

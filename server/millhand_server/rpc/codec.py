@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from google.protobuf import any_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError, Message
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
 
 from millhand.kit import Blob
 from millhand.v1 import payload_pb2
 from millhand_server.core.errors import InvalidPayload, PayloadTooLarge
+from millhand_server.core.ports import RequestType, Shape
 from millhand_server.rpc import json_value
+from millhand_server.rpc.payload import parse, unpack
+from millhand_server.rpc.typed.request import request_type
+from millhand_server.rpc.typed.result import result_shape
 
 DEFAULT_MAX_BYTES = 3 * 1024 * 1024
 DEFAULT_MAX_DEPTH = 24
@@ -32,10 +36,7 @@ class ProtoCodec:
         """
         if not payload:
             return None
-        try:
-            message = payload_pb2.Payload.FromString(payload)
-        except DecodeError:
-            raise InvalidPayload("the payload's bytes do not parse as a Payload") from None
+        message = parse(payload)
         match message.WhichOneof("kind"):
             case "json":
                 return json_value.to_python(message.json)
@@ -65,6 +66,22 @@ class ProtoCodec:
         check_size(payload.ByteSize(), self._max_bytes)
         return payload.SerializeToString(deterministic=True)
 
+    def request_type(self, annotation: object) -> RequestType | None:
+        """Returns the type that an annotation declares; None for Any and plain dicts, which declare nothing.
+
+        Raises:
+            UnsupportedType: payloads cannot be checked against it.
+        """
+        return request_type(annotation)
+
+    def result_shape(self, annotation: object) -> Shape:
+        """Returns what is told of a handler with this return annotation.
+
+        Raises:
+            UnsupportedType: a value of this type cannot be encoded.
+        """
+        return result_shape(annotation)
+
     def _fill(self, payload: payload_pb2.Payload, value: object) -> None:
         match value:
             case Blob():
@@ -84,25 +101,6 @@ class ProtoCodec:
             json_value.fill(payload.json, value, self._max_depth)
         except json_value.Fault as fault:
             raise InvalidPayload(f"json{fault.path} {fault.description}") from None
-
-
-def unpack(packed: any_pb2.Any) -> Message:
-    """Returns the message inside, of whatever type this process knows.
-
-    Raises:
-        InvalidPayload: its type is not in the descriptor pool, or its bytes are not of that type.
-    """
-    name = packed.type_url.rpartition("/")[2]
-    try:
-        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
-    except KeyError:
-        raise InvalidPayload(
-            f"the message type {name!r} is not known here; a handler's module must bring it"
-        ) from None
-    try:
-        return message_factory.GetMessageClass(descriptor).FromString(packed.value)
-    except DecodeError:
-        raise InvalidPayload(f"the message's bytes do not parse as {name}") from None
 
 
 def check_size(size: int, limit: int) -> None:

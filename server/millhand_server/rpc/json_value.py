@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from google.protobuf import struct_pb2
 
+from millhand_server.rpc.plain_value import to_plain
+
 #: Up to here a double holds every integer exactly.
 MAX_INTEGER = 2**53
 
@@ -67,9 +69,11 @@ def check(value: struct_pb2.Value, max_depth: int) -> None:
 def fill(target: struct_pb2.Value, value: object, max_depth: int) -> None:
     """Writes a Python value into `target`, which must be empty.
 
+    What is no JSON by itself is written as the JSON that stands for it.
+
     Raises:
         Fault: JSON cannot hold it: NaN, an infinity, an integer beyond 2^53, a key that is no string, text
-            that is not Unicode, a type it does not know, or deeper nesting (which ends cycles too).
+            that is not Unicode, a type that nothing stands for, or deeper nesting (which ends cycles too).
     """
     match value:
         case str():
@@ -87,7 +91,19 @@ def fill(target: struct_pb2.Value, value: object, max_depth: int) -> None:
             _check_room(max_depth)
             _fill_items(target.list_value, value, max_depth - 1)
         case _:
-            raise Fault(f"is a {type(value).__name__}, which is no JSON, bytes or protobuf message")
+            fill(target, _plain(value), max_depth)
+
+
+def _plain(value: object) -> object:
+    try:
+        plain = to_plain(value)
+    except TypeError:
+        raise Fault(
+            f"is a {type(value).__name__}, which is, or holds, no JSON, bytes or protobuf message"
+        ) from None
+    if isinstance(plain, str | int | float | None | Mapping | list):
+        return plain
+    raise Fault(f"is a {type(value).__name__}, which turns itself into a {type(plain).__name__}")
 
 
 def _check_room(depth: int) -> None:

@@ -18,8 +18,9 @@ from millhand_server.core.errors import (
 )
 from millhand_server.engine.options import Limits
 from millhand_server.rpc import json_value, wire_time
-from millhand_server.rpc.codec import check_size, unpack
+from millhand_server.rpc.codec import check_size
 from millhand_server.rpc.faults import Faults
+from millhand_server.rpc.payload import unpack
 from millhand_server.rpc.validation_text import MAX_TEXT_BYTES, check_identifier, check_labels, check_text
 
 

@@ -107,7 +107,7 @@ class Bench:
         return self._gates[-1]
 
     def start(self, *, workers: int = 1) -> Executor:
-        catalogue = Catalogue(self.handlers, ManagerOptions())
+        catalogue = Catalogue(self.handlers, ManagerOptions(), self.codec)
         kind = AsyncExecutor if self.isolation is Isolation.ASYNC else ThreadExecutor
         self.executor: Executor = kind(catalogue, self.codec, self.clock)
         if self._encodes:

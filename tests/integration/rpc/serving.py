@@ -61,8 +61,8 @@ async def serving(
     clock = clock or SystemClock()
     gate = threading.Event()
     settings = ManagerOptions(max_workers=4, grace_us=5_000_000, max_retries=0, **options)
-    catalogue = Catalogue(_handlers(gate), settings)
     codec = ProtoCodec()
+    catalogue = Catalogue(_handlers(gate), settings, codec)
     manager = TaskManager(
         store=MemoryStore(clock, retention or Retention()),
         executors=[ThreadExecutor(catalogue, codec, clock), AsyncExecutor(catalogue, codec, clock)],

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.fakes.codec import JsonCodec
 
 from millhand.kit import Handlers
 from millhand_server.core.execution import Isolation
@@ -21,7 +22,7 @@ def entry(**options: Any) -> CatalogueEntry:
     @handlers.handler("h", **options)
     def h() -> None: ...
 
-    return Catalogue(handlers, SERVER)["h"]
+    return Catalogue(handlers, SERVER, JsonCodec())["h"]
 
 
 def spec(**fields: Any) -> TaskSpec:
@@ -111,7 +112,7 @@ def test_a_catalogue_knows_its_handlers_in_order_and_how_each_runs() -> None:
     @handlers.handler("async")
     async def coroutine() -> None: ...
 
-    catalogue = Catalogue(handlers, SERVER)
+    catalogue = Catalogue(handlers, SERVER, JsonCodec())
 
     assert catalogue.names() == ("plain", "async")
     assert [one.isolation for one in catalogue] == [Isolation.THREAD, Isolation.ASYNC]

@@ -38,7 +38,7 @@ def echo(request: Any) -> Any:
     return request
 
 
-WRITER = TaskWriter(Catalogue(handlers, ManagerOptions(max_retries=5)))
+WRITER = TaskWriter(Catalogue(handlers, ManagerOptions(max_retries=5), ProtoCodec()))
 ENCODED = ProtoCodec().encode({"a": 1})
 
 

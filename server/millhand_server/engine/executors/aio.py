@@ -127,8 +127,7 @@ class AsyncExecutor:
                 self._attempt(grant)
 
     def _attempt(self, grant: Grant) -> None:
-        handler = self._catalogue[grant.handler].handler
-        run = Run(handler, grant, self._codec, self._clock, self._outbox)
+        run = Run(self._catalogue[grant.handler], grant, self._codec, self._clock, self._outbox)
         if self._shutting_down:
             run.context.signal_shutdown()
         self._outbox.put(Started(grant.key, WORKER, self._clock.now_us()))

@@ -167,7 +167,7 @@ class ThreadExecutor:
         grant = self._pending.get(key)
         if grant is None:
             return None
-        run = Run(self._catalogue[grant.handler].handler, grant, self._codec, self._clock, self._outbox)
+        run = Run(self._catalogue[grant.handler], grant, self._codec, self._clock, self._outbox)
         with self._lock:
             # A grant that was given back may be submitted again, while its first place in the queue is
             # still to come: two workers can then hold its key.
