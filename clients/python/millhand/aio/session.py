@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from millhand.aio.awaiting import Awaiting, awaited
 from millhand.protocol import requests, times
@@ -13,8 +13,10 @@ from millhand.protocol.live_session import LiveSession
 from millhand.protocol.records import Registered
 from millhand.protocol.resume import Record
 from millhand.protocol.session import Answer
-from millhand.protocol.steps import Step, Tell, Until
+from millhand.protocol.steps import Operation, Step, Tell, Until
 from millhand.v1 import task_pb2
+
+_T = TypeVar("_T")
 
 
 class AsyncSession(Awaiting[LiveSession]):
@@ -86,17 +88,19 @@ class AsyncSession(Awaiting[LiveSession]):
     ) -> None:
         await self.close(drain=error is None)
 
+    async def _run(self, operation: Operation[_T]) -> _T:
+        try:
+            return await super()._run(operation)
+        finally:
+            self._notify()
+
     async def _perform_here(self, step: Step) -> Any:
-        match step:
-            case Until():
-                return await self._until(step)
-            case Tell():
-                step.function(step.value)
-                self._notify()
-                return None
-            case _:
-                self._notify()
-                return await self._perform_elsewhere(step)
+        if isinstance(step, Until):
+            return await self._until(step)
+        self._notify()
+        if isinstance(step, Tell):
+            return step.function(step.value)
+        return await self._perform_elsewhere(step)
 
     async def _until(self, step: Until) -> bool:
         try:

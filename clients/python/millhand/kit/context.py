@@ -86,10 +86,14 @@ class TaskContext:
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger named `millhand.handler.<name>` whose records carry `task_id` and `attempt`."""
+        """A logger named `millhand.handler.<name>`.
+
+        Its records carry `task_id`, `attempt`, and `correlation_id` and `trace_id` where there are any.
+        """
         if self._logger is None:
-            logger = logging.getLogger(f"millhand.handler.{self._info.handler}")
-            self._logger = _TaskLogger(logger, {"task_id": self._info.id, "attempt": self._info.attempt})
+            self._logger = _TaskLogger(
+                logging.getLogger(f"millhand.handler.{self._info.handler}"), _names_of(self._info)
+            )
         return self._logger
 
     @property
@@ -217,6 +221,16 @@ class TaskContext:
             callbacks, self._unshielded = self._unshielded, ()
         for callback in callbacks:
             callback()
+
+
+def _names_of(info: TaskInfo) -> dict[str, object]:
+    names: dict[str, object] = {"task_id": info.id, "attempt": info.attempt}
+    if info.correlation_id:
+        names["correlation_id"] = info.correlation_id
+    if info.traceparent:
+        # version-trace-parent-flags; the server takes nothing else.
+        names["trace_id"] = info.traceparent.split("-")[1]
+    return names
 
 
 class _Shield:
