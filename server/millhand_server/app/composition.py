@@ -7,10 +7,11 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from millhand.kit import Handlers
-from millhand_server.app.plugins import load_handlers, load_interceptors
-from millhand_server.config.options import SecurityOptions, ServeOptions
+from millhand_server.app.plugins import PluginError, load_handlers, load_interceptors
+from millhand_server.config.options import ListenOptions, SecurityOptions, ServeOptions
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.status import WAITING, TaskStatus
 from millhand_server.engine.answers import CloseMode, Drained
@@ -19,6 +20,7 @@ from millhand_server.engine.clock import SystemClock
 from millhand_server.engine.executors.aio import AsyncExecutor
 from millhand_server.engine.executors.thread import ThreadExecutor
 from millhand_server.engine.manager import TaskManager
+from millhand_server.engine.observing_log import TransitionLog
 from millhand_server.handlers import files
 from millhand_server.rpc.codec import ProtoCodec
 from millhand_server.rpc.credentials import ServerCertificates
@@ -26,6 +28,9 @@ from millhand_server.rpc.interceptors.auth import CertificateGuard, TokenGuard
 from millhand_server.rpc.rereading import Rereading
 from millhand_server.rpc.server import RpcServer
 from millhand_server.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from millhand_server.app.metrics import Metrics
 
 #: How many of the tasks that a memory store drops are named.
 _NAMED = 20
@@ -72,6 +77,7 @@ class App:
         catalogue = Catalogue(
             load_handlers(options.plugins.handlers) if handlers is None else handlers, options.manager, codec
         )
+        self._metrics = _metrics(options.metrics, catalogue)
         self._store = MemoryStore(self._clock, options.store.retention)
         self.manager = TaskManager(
             store=self._store,
@@ -84,6 +90,7 @@ class App:
             options=options.manager,
             retention=options.store.retention,
             node=options.node,
+            observers=[TransitionLog(), *([self._metrics.tasks] if self._metrics else [])],
         )
         certificates, guard = _certificates(options.security), _guard(options.security)
         self._rpc = RpcServer(
@@ -92,6 +99,7 @@ class App:
             on_shutdown=self.stop,
             certificates=certificates,
             guard=guard,
+            counts=self._metrics.calls if self._metrics else None,
         )
         watched = [one for one in (certificates, guard) if isinstance(one, ServerCertificates | TokenGuard)]
         self._rereading = Rereading(self._clock, watched)
@@ -99,21 +107,27 @@ class App:
         self._asked_to_stop = asyncio.Event()
         #: Where it serves, `host:port`, once it has started.
         self.address = ""
+        #: The URL of the page of metrics, empty when there is none.
+        self.metrics_url = ""
 
     async def start(self) -> None:
-        """Takes the server up: store, manager, port, in this order.
+        """Takes the server up: store, manager, metrics, port, in this order.
 
-        The manager stands on the store. The port comes last, so that nobody can reach a server that would
-        have to refuse; with it health says SERVING, which is what load balancers wait for.
+        The manager stands on the store, and the page of metrics looks at it. The port comes last, so that
+        nobody can reach a server that would have to refuse; with it health says SERVING, which is what load
+        balancers wait for.
 
         Raises:
-            BindError: the port cannot be had; nothing is left running.
+            BindError: a port cannot be had; nothing is left running.
             StoreUnavailable: the store cannot be opened.
         """
         async with AsyncExitStack() as undo:
             undo.push_async_callback(self._store.close)
             await self.manager.start()
             undo.push_async_callback(self.manager.close, CloseMode.NOW)
+            if self._metrics is not None:
+                undo.push_async_callback(self._metrics.stop)
+                self.metrics_url = await self._metrics.start(self.manager)
             self.address = await self._rpc.start(self._listen.host, self._listen.port)
             self._rereading.start()
             undo.pop_all()
@@ -132,7 +146,8 @@ class App:
         Health turns NOT_SERVING with the first step of the manager's closing, so that no new caller comes.
         The manager stops taking work, lets what runs finish within the grace, tells the rest to stop, and
         ends the streams when all they have to say is in the log. Only then are the last answers sent (that
-        to Shutdown among them) and the port closed. The store goes last: all before it may still write.
+        to Shutdown among them) and the port closed. Until then metrics show how it drains. The store goes
+        last: all before it may still write, or read.
         """
         broken = await self._until_asked_or_broken()
         # Whoever asked has chosen how, and this call only waits for it. A broken engine has no use for grace.
@@ -143,6 +158,8 @@ class App:
             await self._rpc.stop(_LAST_ANSWERS_S)
         except TimeoutError:
             logger.warning("some calls are still in their last steps; the server ends without them")
+        if self._metrics is not None:
+            await self._metrics.stop()
         await self._store.close()
         return stopped
 
@@ -166,6 +183,20 @@ class App:
         counts = await self._store.count(unfinished, seen, limit=0)
         found = await self._store.find(unfinished, Page(limit=_NAMED), seen)
         return Stopped(counts, tuple(task.id for task in found.tasks))
+
+
+def _metrics(listen: ListenOptions | None, catalogue: Catalogue) -> Metrics | None:
+    if listen is None:
+        return None
+    try:
+        from millhand_server.app.metrics import Metrics
+    except ModuleNotFoundError as missing:
+        if missing.name != "prometheus_client":
+            raise
+        raise PluginError(
+            "--metrics-port needs prometheus-client, which is not installed: install millhand[metrics]"
+        ) from None
+    return Metrics(listen, catalogue)
 
 
 def _certificates(security: SecurityOptions) -> ServerCertificates | None:

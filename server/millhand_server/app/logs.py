@@ -10,8 +10,11 @@ from datetime import UTC, datetime
 from millhand_server.config.options import LogOptions
 from millhand_server.rpc.context import current_request_id
 
-#: What a handler's own lines carry beside their message.
-_IDS_OF_A_TASK = ("task_id", "attempt")
+#: What lines about a task carry beside their message, those that handlers write among them.
+_OF_A_TASK = (
+    *("transition", "task_id", "attempt", "handler", "queue", "correlation_id", "trace_id"),
+    *("worker", "wait_ms", "run_ms", "reason"),
+)
 
 
 def configure(options: LogOptions) -> None:
@@ -27,7 +30,7 @@ class TextFormatter(logging.Formatter):
     """`2026-11-24T18:00:00.123Z INFO millhand.handler.echo: message [task_id=... attempt=1]`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        ids = " ".join(f"{name}={value}" for name, value in _ids_of(record).items())
+        ids = " ".join(f"{name}={_shown(value)}" for name, value in _ids_of(record).items())
         line = f"{_time_of(record)} {record.levelname} {record.name}: {record.getMessage()}"
         lines = [f"{line} [{ids}]" if ids else line, _traceback_of(self, record)]
         return "\n".join(filter(None, lines))
@@ -51,8 +54,14 @@ class JsonFormatter(logging.Formatter):
 
 def _ids_of(record: logging.LogRecord) -> dict[str, object]:
     ids = {"request_id": current_request_id.get() or None}
-    ids |= {name: getattr(record, name, None) for name in _IDS_OF_A_TASK}
+    ids |= {name: getattr(record, name, None) for name in _OF_A_TASK}
     return {name: value for name, value in ids.items() if value is not None}
+
+
+def _shown(value: object) -> str:
+    # Callers choose some of them: none may begin a line of its own, or look like two.
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text)
 
 
 def _time_of(record: logging.LogRecord) -> str:

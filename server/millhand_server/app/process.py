@@ -121,8 +121,11 @@ def _announce(app: App, options: ServeOptions) -> None:
         )
     if not options.listen.is_loopback and not options.security.knows_callers:
         logger.warning("there are neither --tokens nor --client-ca: whoever reaches this port can run tasks")
+    if app.metrics_url:
+        logger.info("metrics on %s", app.metrics_url)
     if options.announce == "json":
-        line = json.dumps({"address": app.address, "node": options.node, "pid": os.getpid()})
+        metrics = {"metrics": app.metrics_url} if app.metrics_url else {}
+        line = json.dumps({"address": app.address, "node": options.node, "pid": os.getpid(), **metrics})
     else:
         line = f"millhand serving on {app.address}"
     sys.stdout.write(line + "\n")

@@ -113,6 +113,7 @@ def _store_refusal(origin: str, url: str) -> Iterator[str]:
 
 def _contradictions(given: Mapping[str, Given], values: Mapping[str, Any]) -> Iterator[str]:
     yield from _insecurities(given, values)
+    yield from _metrics_refusals(given, values)
     root = values["files_root"]
     if root is not None and not os.path.isdir(root):
         yield f"{given['files_root'].origin}: {root} is not a folder"
@@ -137,6 +138,26 @@ def _insecurities(given: Mapping[str, Given], values: Mapping[str, Any]) -> Iter
             f"{origin}: {listen.host} can be reached from other machines, and without TLS anybody there could"
             " run tasks; add --tls-cert and --tls-key, or --insecure if that is what you want"
         )
+
+
+def _metrics_refusals(given: Mapping[str, Given], values: Mapping[str, Any]) -> Iterator[str]:
+    listen = _metrics(values)
+    if "metrics_host" not in given:
+        return
+    origin = given["metrics_host"].origin
+    if listen is None:
+        yield f"{origin} is of no use without {SETTINGS['metrics_port'].flag}"
+    elif not listen.is_loopback and not values["insecure"]:
+        yield (
+            f"{origin}: {listen.host} can be reached from other machines, and metrics are served without TLS"
+            " or tokens: anybody there could read the names of queues and handlers and how busy they are;"
+            " add --insecure if that is what you want"
+        )
+
+
+def _metrics(values: Mapping[str, Any]) -> ListenOptions | None:
+    port = values["metrics_port"]
+    return None if port is None else ListenOptions(values["metrics_host"], port)
 
 
 def _security(values: Mapping[str, Any]) -> SecurityOptions:
@@ -165,6 +186,7 @@ def _build(values: Mapping[str, Any]) -> ServeOptions:
         ),
         manager=_manager(values),
         log=LogOptions(values["log_level"], values["log_format"]),
+        metrics=_metrics(values),
         announce=values["output"],
     )
 

@@ -83,4 +83,5 @@ class ServeOptions:
     plugins: PluginOptions = PluginOptions()
     manager: ManagerOptions = field(default_factory=ManagerOptions)
     log: LogOptions = LogOptions()
+    metrics: ListenOptions | None = None
     announce: str = "text"

@@ -156,7 +156,13 @@ _SETTINGS = (
         "FORMAT",
         "text",
     ),
-    Setting("metrics_port", values.integer(0, 65535), "Port for Prometheus.", "PORT", awaited=True),
+    Setting(
+        "metrics_port",
+        values.integer(0, 65535),
+        "Port that metrics are served on, for Prometheus; 0 picks a free one. Unset: none.",
+        "PORT",
+    ),
+    Setting("metrics_host", values.host, "Address that metrics are served on.", "HOST", "127.0.0.1"),
     Setting("channelz", values.switch, "Serve gRPC channelz.", default=False, switch=True, awaited=True),
     Setting(
         "handlers_entry_point",

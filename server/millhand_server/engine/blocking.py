@@ -24,6 +24,7 @@ from millhand_server.engine.answers import (
     WaitEnd,
 )
 from millhand_server.engine.manager import TaskManager
+from millhand_server.engine.measuring import Measures
 from millhand_server.engine.middleware import Middleware
 from millhand_server.engine.reading import ReadRequest
 
@@ -107,6 +108,9 @@ class BlockingTaskManager:
 
     def explain_task(self, task_id: str) -> Explanation:
         return self._run(self.manager.explain_task(task_id))
+
+    def measure(self) -> Measures:
+        return self._run(self.manager.measure())
 
     def close(self, mode: CloseMode = CloseMode.GRACEFUL, *, timeout_us: int | None = None) -> Drained:
         """Closes the manager and its store, and ends the loop; nothing can be called afterwards."""

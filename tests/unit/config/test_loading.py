@@ -27,12 +27,13 @@ _SAMPLES: dict[str, tuple[str, str, str]] = {
     "tokens": ("a", "b", '"c"'),
     "interceptor": ("a:a", "b:b", '["c:c"]'),
     "log_level": ("debug", "warning", '"error"'),
+    "metrics_port": ("1", "2", "3"),
     "log_format": ("json", "json", '"json"'),
     "output": ("json", "json", '"json"'),
 }
 
 #: What means nothing, or nothing different, by itself.
-_ONLY_WITH_OTHERS = {"insecure", "tls_cert", "tls_key", "client_ca"}
+_ONLY_WITH_OTHERS = {"insecure", "metrics_host", "tls_cert", "tls_key", "client_ca"}
 
 
 def test_without_any_setting_the_documented_defaults_serve() -> None:
@@ -98,6 +99,12 @@ def test_a_variable_holds_several_handlers_separated_by_commas() -> None:
             "--store: memory: takes neither a path nor options, and '?x=1'",
         ),
         ({"handlers": ("app",)}, "--handlers must be MODULE:ATTR"),
+        ({"metrics_port": "70000"}, "--metrics-port must be a whole number from 0 to 65535"),
+        ({"metrics_host": "127.0.0.2"}, "--metrics-host is of no use without --metrics-port"),
+        (
+            {"metrics_port": "0", "metrics_host": "0.0.0.0"},
+            "--metrics-host: 0.0.0.0 can be reached from other machines, and metrics are served without TLS",
+        ),
         ({"tls_cert": "c.pem"}, "--tls-cert is of no use without --tls-key"),
         ({"tls_key": "k.pem"}, "--tls-key is of no use without --tls-cert"),
         ({"client_ca": "ca.pem"}, "--client-ca is of no use without --tls-cert"),
@@ -122,7 +129,6 @@ def test_what_cannot_be_honoured_is_refused_by_name(flags: dict[str, object], se
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("metrics_port", "0"),
         ("channelz", True),
         ("handlers_entry_point", ("app",)),
     ],
