@@ -15,7 +15,6 @@ from millhand_server.core.errors import MillhandError, StoreOutcomeUnknown, Stor
 from millhand_server.core.ports import Conflict, Full, Inserted, InsertResult, RequestType, Withheld
 from millhand_server.core.task import NewTask, Task, TaskSpec
 from millhand_server.core.trace import first_traceparent
-from millhand_server.engine.ids import new_task_id
 from millhand_server.engine.repeating import until_known
 from millhand_server.engine.shared import Shared
 
@@ -44,9 +43,15 @@ class Acceptance:
     """Turns specifications into stored tasks. Belongs to the engine's loop."""
 
     def __init__(
-        self, shared: Shared, on_accepted: Callable[[Task], None], on_unsettled: Callable[[], None]
+        self,
+        shared: Shared,
+        new_id: Callable[[], str],
+        *,
+        on_accepted: Callable[[Task], None],
+        on_unsettled: Callable[[], None],
     ) -> None:
         """Takes whom to tell of each new task, and of tasks that may have been stored or not."""
+        self._new_id = new_id
         self._store = shared.store
         self._catalogue = shared.catalogue
         self._clock = shared.clock
@@ -118,7 +123,7 @@ class Acceptance:
         id_given = bool(spec.id)
         if not id_given or spec.traceparent or caller.traceparent:
             trace = first_traceparent(spec.traceparent, caller.traceparent)
-            spec = msgspec.structs.replace(spec, id=spec.id or new_task_id(), traceparent=trace)
+            spec = msgspec.structs.replace(spec, id=spec.id or self._new_id(), traceparent=trace)
         return NewTask(
             spec=spec,
             # Interned: a million queued tasks share the few names there are.

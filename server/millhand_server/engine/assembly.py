@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,7 @@ class Given:
     node: str
     random_source: random.Random
     observers: Sequence[Observer]
+    new_id: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def assemble(given: Given, *, epoch: str) -> Engine:
     settler.on_waiting = offer
     dispatcher.on_granted = watchdog.granted
     dispatcher.on_refused = settler.take
-    acceptance = Acceptance(shared, on_accepted=offer, on_unsettled=look_again)
+    acceptance = Acceptance(shared, given.new_id, on_accepted=offer, on_unsettled=look_again)
     presenting = Presenting(shared, dispatcher)
     cancelling = Cancelling(shared, watchdog, presenting)
     return Engine(

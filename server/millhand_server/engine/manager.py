@@ -45,6 +45,7 @@ from millhand_server.engine.catalogue import Catalogue
 from millhand_server.engine.clock import SystemClock
 from millhand_server.engine.executors.aio import AsyncExecutor
 from millhand_server.engine.executors.thread import ThreadExecutor
+from millhand_server.engine.ids import new_task_id
 from millhand_server.engine.measuring import Measures
 from millhand_server.engine.middleware import Middleware, Operation, compose
 from millhand_server.engine.options import MAX_WORKERS, Limits, ManagerOptions
@@ -80,6 +81,7 @@ class TaskManager:
         node: str = "",
         random_source: random.Random | None = None,
         observers: Sequence[Observer] = (),
+        new_id: Callable[[], str] = new_task_id,
     ) -> None:
         """Takes the parts; nothing happens before `start`. `node` names this process, unset the host."""
         self._given = Given(
@@ -93,6 +95,7 @@ class TaskManager:
             # Jitter between retries needs no secrecy.
             random_source=random_source or random.Random(),
             observers=observers,
+            new_id=new_id,
         )
         self._middleware: list[Middleware] = []
         self._tasks: list[asyncio.Task[None]] = []
