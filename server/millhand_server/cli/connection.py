@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from millhand_server.cli.address import check_address
 from millhand_server.cli.failures import INTERRUPTED, exit_status, sentence
 from millhand_server.config.client import ClientOptions, client_options
 
@@ -21,45 +22,8 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-#: Where the options are kept that only `connect` needs: no command has to pass them on.
-_CERTIFICATE = "millhand.certificate"
-
-
-def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    context.meta.setdefault(_CERTIFICATE, {})[parameter.name] = value
-
-
-_OPTIONS = (
-    click.option(
-        "--address",
-        metavar="HOST:PORT",
-        help="The server. Unset: MILLHAND_ADDRESS, else 127.0.0.1:50051.",
-    ),
-    click.option("--token", metavar="TOKEN", help="Sent with every call. Unset: MILLHAND_TOKEN."),
-    click.option("--tls-ca", metavar="FILE", help="Who signed the server's certificate (PEM); turns TLS on."),
-    click.option(
-        "--tls-cert",
-        metavar="FILE",
-        expose_value=False,
-        callback=_keep,
-        help="A certificate to show the server (PEM); turns TLS on. Unset: MILLHAND_CLIENT_CERT.",
-    ),
-    click.option(
-        "--tls-key",
-        metavar="FILE",
-        expose_value=False,
-        callback=_keep,
-        help="Its private key (PEM). Unset: MILLHAND_CLIENT_KEY.",
-    ),
-    click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["table", "json"]),
-        default="table",
-        show_default=True,
-        help="For people, or for programs: JSON, one object a line.",
-    ),
-)
+#: Where the options are kept that find the server: no command has to pass them on.
+_SERVER = "millhand.server"
 
 
 @dataclass(frozen=True)
@@ -71,52 +35,113 @@ class Connection:
 
 
 def connected(command: _Command) -> _Command:
-    """Adds the options that `connect` and the printing need."""
+    """Adds the options that `connect` reads, and `output`, which says how to print."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 @contextmanager
-def connect(address: str | None, token: str | None, tls_ca: str | None) -> Iterator[Connection]:
+def connect(*, clock: Any = None) -> Iterator[Connection]:
     """Gives a connection. What the server refuses ends the program with a sentence and the status for it."""
-    # Here and not above, so that help and usage errors need no gRPC.
-    from millhand import Client, MillhandError
-    from millhand_server.cli.types import Types
+    from millhand import MillhandError
 
-    certificate = click.get_current_context().meta.get(_CERTIFICATE, {})
-    options = client_options(address, token, tls_ca, **certificate)
-    channel = _open(options)
-    with Client(channel=channel, token=options.token, name="millhand-cli") as client:
+    options = _server_options()
+    with connection_to(options, clock=clock) as connection:
         try:
-            yield Connection(client, Types(channel))
+            yield connection
         except MillhandError as error:
-            click.echo(sentence(error, options.address), err=True)
+            click.echo(sentence(error, options), err=True)
             raise SystemExit(exit_status(error)) from None
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
 
 
-def _open(options: ClientOptions) -> grpc.Channel:
-    import grpc
+@contextmanager
+def connection_to(options: ClientOptions, *, clock: Any = None, **limits: Any) -> Iterator[Connection]:
+    """Gives a connection as it is: what the server refuses is raised."""
+    # gRPC's C core tells standard error of handshakes and sockets; the sentence below says it better.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Here and not above, so that help and usage errors need no gRPC.
+    from millhand import Client
+    from millhand_server.cli.types import Types
 
+    channel = _open(options)
+    with Client(channel=channel, token=options.token, name="millhand-cli", clock=clock, **limits) as client:
+        yield Connection(client, Types(channel))
+
+
+def completed_options(context: click.Context) -> ClientOptions:
+    """The server that a command line means which is still being typed."""
+    return client_options(**context.meta.get(_SERVER, {}))
+
+
+def _server_options() -> ClientOptions:
+    options = client_options(**click.get_current_context().meta.get(_SERVER, {}))
+    try:
+        check_address(options.address)
+    except ValueError as refusal:
+        raise click.UsageError(str(refusal)) from None
+    return options
+
+
+def _open(options: ClientOptions) -> grpc.Channel:
     from millhand.channel import open_channel
-    from millhand.connection import Connection
+    from millhand.connection import Connection as Target
 
     if (options.tls_cert is None) != (options.tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key come together")
-    if options.tls_ca is None and options.tls_cert is None:
-        return open_channel(Connection(options.address))
-    credentials = grpc.ssl_channel_credentials(
-        _content("--tls-ca", options.tls_ca),
-        _content("--tls-key", options.tls_key),
-        _content("--tls-cert", options.tls_cert),
+    target = Target(
+        options.address,
+        token=options.token,
+        tls_ca=options.tls_ca,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
     )
-    return open_channel(Connection(options.address, credentials=credentials))
-
-
-def _content(flag: str, path: str | None) -> bytes | None:
     try:
-        return None if path is None else Path(path).read_bytes()
+        return open_channel(target)
     except OSError as failure:
-        raise click.UsageError(f"{flag} {path} cannot be read: {failure.strerror}") from None
+        flag = next(flag for flag, path in _files(options) if path == failure.filename)
+        raise click.UsageError(f"{flag} {failure.filename} cannot be read: {failure.strerror}") from None
+    except ValueError:
+        raise click.UsageError(
+            f"a token for {options.address} would cross the network in the clear, where anybody on the way can "
+            "read and use it: turn TLS on with --tls-ca"
+        ) from None
+
+
+def _files(options: ClientOptions) -> list[tuple[str, str | None]]:
+    return [
+        ("--tls-ca", options.tls_ca),
+        ("--tls-cert", options.tls_cert),
+        ("--tls-key", options.tls_key),
+    ]
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    context.meta.setdefault(_SERVER, {})[parameter.name] = value
+
+
+def _server_option(flag: str, metavar: str, meaning: str) -> Callable[[_Command], _Command]:
+    return click.option(flag, metavar=metavar, expose_value=False, callback=_keep, help=meaning)
+
+
+_OPTIONS = (
+    _server_option("--address", "HOST:PORT", "The server. Unset: MILLHAND_ADDRESS, else 127.0.0.1:50051."),
+    _server_option("--token", "TOKEN", "Sent with every call. Unset: MILLHAND_TOKEN."),
+    _server_option("--tls-ca", "FILE", "Who signed the server's certificate (PEM); turns TLS on."),
+    _server_option(
+        "--tls-cert",
+        "FILE",
+        "A certificate to show the server (PEM); turns TLS on. Unset: MILLHAND_CLIENT_CERT.",
+    ),
+    _server_option("--tls-key", "FILE", "Its private key (PEM). Unset: MILLHAND_CLIENT_KEY."),
+    click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="For people, or for programs: JSON, one object a line.",
+    ),
+)
