@@ -84,7 +84,7 @@ def cancelled_frame(frame: StreamFrame, writer: TaskWriter) -> task_service_pb2.
     message = task_service_pb2.GetCancelledResponse(cursor=str(frame.cursor))
     match frame:
         case ResultFrame():
-            writer.write_task(message.task, frame.task, full=False)
+            message.task.CopyFrom(writer.task(frame.task))
         case GapFrame():
             message.gap.CopyFrom(gap(frame))
         case EndFrame():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
 from millhand.v1 import task_pb2
 from millhand_server.core.cursor import Cursor
@@ -23,6 +26,8 @@ from millhand_server.core.task import (
     TaskSpec,
 )
 from millhand_server.engine.catalogue import Catalogue
+from millhand_server.engine.options import Limits
+from millhand_server.rpc.frame_size import lighten
 from millhand_server.rpc.status import status_of_task
 from millhand_server.rpc.wire_time import duration_us, timestamp_us, write_duration, write_timestamp
 
@@ -53,30 +58,45 @@ def task_spec(message: task_pb2.TaskSpec) -> TaskSpec:
     )
 
 
-class TaskWriter:
-    """Writes tasks and results. Holds the catalogue, whose defaults are shown where a task set nothing."""
+#: Left free in a message for what stands around a task: cursors, counts, tags.
+_AROUND_BYTES = 64 * 1024
+_MESSAGE_BYTES = Limits().max_message_bytes
 
-    def __init__(self, catalogue: Catalogue) -> None:
+
+class TaskWriter:
+    """Writes tasks and results. Holds the catalogue, whose defaults are shown where a task set nothing.
+
+    Each fits into a message of `max_message_bytes`: if need be, parts of the task are left out.
+    """
+
+    def __init__(self, catalogue: Catalogue, max_message_bytes: int = _MESSAGE_BYTES) -> None:
         self._catalogue = catalogue
+        self._max_bytes = max_message_bytes - _AROUND_BYTES
         self._defaults: dict[str, bytes] = {}
 
     def task(self, task: Task, *, full: bool = False) -> task_pb2.Task:
         """Returns the task; payload and last heartbeat only in the full view."""
         message = task_pb2.Task()
-        self.write_task(message, task, full=full)
+        self._write(message, task, full=full)
+        lighten(message, [message], self._max_bytes)
         return message
 
     def result(self, task: Task, cursor: Cursor, *, full: bool = False) -> task_pb2.Result:
         """Returns how a final task ended."""
         message = task_pb2.Result(cursor=str(cursor))
-        self.write_task(message.task, task, full=full)
+        self._write(message.task, task, full=full)
         if task.output:
             message.output.MergeFromString(task.output)
         if task.error is not None:
             message.error.CopyFrom(message.task.error)
+        lighten(message, [message.task], self._max_bytes)
         return message
 
-    def write_task(self, message: task_pb2.Task, task: Task, *, full: bool) -> None:
+    def lighten(self, message: Message, tasks: Sequence[task_pb2.Task]) -> None:
+        """Makes a message about many tasks fit, which are inside it."""
+        lighten(message, tasks, self._max_bytes)
+
+    def _write(self, message: task_pb2.Task, task: Task, *, full: bool) -> None:
         message.MergeFromString(self._defaults_of(task.spec.handler))
         _write_spec(message, task.spec)
         _write_state(message, task)

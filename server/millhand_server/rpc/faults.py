@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from millhand_server.core.errors import InvalidArgument, MillhandError, Violation
 
-#: More are counted, not kept: a hostile request must not cost memory.
-_KEPT = 200
+#: Who has found this many looks for no more: a hostile request must cost neither memory nor time.
+ENOUGH = 200
 
 
 class Faults:
@@ -21,6 +21,11 @@ class Faults:
     def __bool__(self) -> bool:
         return self._count > 0
 
+    @property
+    def are_enough(self) -> bool:
+        """Whether there are so many that nobody needs to look for more."""
+        return self._count >= ENOUGH
+
     def add(
         self,
         field: str,
@@ -32,7 +37,7 @@ class Faults:
         self._count += 1
         self._kinds.add(kind)
         self._metadata.update(metadata or {})
-        if len(self._violations) < _KEPT:
+        if len(self._violations) < ENOUGH:
             self._violations.append(Violation(self._prefix + field, description))
 
     def within(self, prefix: str) -> Faults:
@@ -44,7 +49,7 @@ class Faults:
         self._count += other._count
         self._kinds |= other._kinds
         self._metadata.update(other._metadata)
-        self._violations.extend(other._violations[: _KEPT - len(self._violations)])
+        self._violations.extend(other._violations[: ENOUGH - len(self._violations)])
 
     def error(self) -> MillhandError:
         """Returns the error to raise; there must be at least one fault.
@@ -54,7 +59,8 @@ class Faults:
         first = self._violations[0]
         message = f"{first.field} {first.description}" if first.field else first.description
         if self._count > 1:
-            message = f"{message} (and {self._count - 1} more)"
+            more = f"at least {ENOUGH - 1}" if self.are_enough else self._count - 1
+            message = f"{message} (and {more} more)"
         kind = next(iter(self._kinds)) if len(self._kinds) == 1 else InvalidArgument
         return kind(message, violations=tuple(self._violations), metadata=self._metadata)
 

@@ -1,16 +1,35 @@
-"""How much goes into one message: everyone's receive limit must hold it."""
+"""How much goes into one message: everyone's receive limit must hold it.
+
+What a task may carry is bounded so that one without payloads always fits. The full view, an answer about a
+whole batch, and a row from times with other bounds may not: then parts of tasks are left out, rather than
+that nobody can read them, or what comes after them in the log.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
+from millhand.v1 import task_pb2
+
 #: A page or a frame of results ends before it would pass this. A single larger item goes alone.
 MAX_PAGE_BYTES = 3 * 1024 * 1024
 
+#: What is left out of tasks, in this order, until their message fits.
+_LEFT_OUT = ("last_heartbeat", "payload", "attempts", "retry_policy", "labels", "description", "error")
+
 M = TypeVar("M", bound=Message)
+
+
+def lighten(message: Message, tasks: Sequence[task_pb2.Task], limit: int) -> None:
+    """Leaves parts of `tasks`, which are inside `message`, out of it until it has at most `limit` bytes."""
+    for part in _LEFT_OUT:
+        if message.ByteSize() <= limit:
+            return
+        for task in tasks:
+            task.ClearField(part)
 
 
 def that_fit(messages: Iterable[M], limit: int = MAX_PAGE_BYTES) -> list[M]:

@@ -33,7 +33,18 @@ async def register_batch(
     return [next(answers) if fault is None else fault for fault in faults]
 
 
-def register_result(answer: Inserted | MillhandError, writer: TaskWriter) -> task_service_pb2.RegisterResult:
-    if isinstance(answer, MillhandError):
-        return task_service_pb2.RegisterResult(error=status_of(answer))
-    return task_service_pb2.RegisterResult(task=writer.task(answer.task), created=answer.created)
+def write_results(
+    message: task_service_pb2.RegisterTasksResponse | task_service_pb2.SessionRegistered,
+    answers: Sequence[Inserted | MillhandError],
+    writer: TaskWriter,
+) -> None:
+    """Writes what became of a batch; texts that would make the answer too large are left out of its tasks."""
+    message.SetInParent()
+    for answer in answers:
+        result = message.results.add()
+        if isinstance(answer, MillhandError):
+            result.error.CopyFrom(status_of(answer))
+        else:
+            result.task.CopyFrom(writer.task(answer.task))
+            result.created = answer.created
+    writer.lighten(message, [result.task for result in message.results if result.HasField("task")])

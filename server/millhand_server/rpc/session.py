@@ -24,9 +24,10 @@ from millhand_server.engine.reading import ReadRequest
 from millhand_server.rpc import convert, validation
 from millhand_server.rpc.context import TRACEPARENT_KEY, CallContext, Requests
 from millhand_server.rpc.convert_task import TaskWriter
-from millhand_server.rpc.registering import register_batch, register_result
+from millhand_server.rpc.registering import register_batch, write_results
 from millhand_server.rpc.session_delivery import Credit, Delivery, Parts
 from millhand_server.rpc.status import status_of
+from millhand_server.rpc.validation_text import is_short
 
 #: Tasks first registered elsewhere whose results a session may wait for.
 MAX_ADOPTED = 10_000
@@ -99,7 +100,9 @@ class Session:
             self._finish(EndReason.SHUTDOWN)
 
     async def _answer(self, request: pb.SessionRequest) -> None:
-        response = pb.SessionResponse(request_id=request.request_id)
+        response = pb.SessionResponse()
+        if is_short(request.request_id):
+            response.request_id = request.request_id
         adopted: Sequence[str] = ()
         try:
             validation.check(request, self._parts.manager.limits)
@@ -148,8 +151,7 @@ class Session:
                 field="register",
             )
         answers = await register_batch(self._parts.manager, message.tasks, message.mode, self._caller)
-        results = [register_result(answer, self._parts.writer) for answer in answers]
-        response.registered.CopyFrom(pb.SessionRegistered(results=results))
+        write_results(response.registered, answers, self._parts.writer)
         return [
             answer.task.id
             for answer in answers

@@ -27,6 +27,9 @@ MAX_STATUS_BYTES = 4_096
 MAX_VIOLATIONS = 20
 _MAX_MESSAGE = 1_024
 _MAX_METADATA_VALUE = 512
+#: Of a task's own error, whose reason and message a handler may have made up. In characters.
+_MAX_TASK_TEXT = 4_096
+_MAX_REASON = 256
 _MAX_VIOLATION_TEXT = 320
 #: Left free for the last violation, which says how many are not shown, and for the delay.
 _RESERVED_BYTES = 192
@@ -75,8 +78,8 @@ def status_of(error: MillhandError) -> status_pb2.Status:
 
 def status_of_task(error: TaskError) -> status_pb2.Status:
     """Returns a task's own error; its domain says whether the reason is ours or its handler's."""
-    status = status_pb2.Status(code=error.code, message=error.message)
-    _add(status, _error_info(error.reason, error.domain, error.metadata))
+    status = status_pb2.Status(code=error.code, message=error.message[:_MAX_TASK_TEXT])
+    _add(status, _error_info(error.reason[:_MAX_REASON], error.domain, error.metadata))
     return status
 
 

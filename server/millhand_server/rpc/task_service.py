@@ -17,7 +17,7 @@ from millhand_server.rpc import catalogue, convert, page_token
 from millhand_server.rpc.context import TRACEPARENT_KEY, CallContext, Requests
 from millhand_server.rpc.convert_task import TaskWriter, task_spec
 from millhand_server.rpc.frame_size import MAX_PAGE_BYTES, that_fit
-from millhand_server.rpc.registering import register_batch, register_result
+from millhand_server.rpc.registering import register_batch, write_results
 from millhand_server.rpc.session import Session
 from millhand_server.rpc.waits import wait_us
 from millhand_server.rpc.wire_time import duration_us, write_duration
@@ -43,7 +43,7 @@ class TaskService:
         self._manager = manager
         self._address = address
         self._on_shutdown = on_shutdown
-        self._writer = TaskWriter(manager.catalogue)
+        self._writer = TaskWriter(manager.catalogue, manager.limits.max_message_bytes)
 
     async def RegisterTask(
         self, request: pb.RegisterTaskRequest, context: CallContext
@@ -55,7 +55,9 @@ class TaskService:
         self, request: pb.RegisterTasksRequest, context: CallContext
     ) -> pb.RegisterTasksResponse:
         answers = await register_batch(self._manager, request.tasks, request.mode, _caller(context))
-        return pb.RegisterTasksResponse(results=[register_result(answer, self._writer) for answer in answers])
+        response = pb.RegisterTasksResponse()
+        write_results(response, answers, self._writer)
+        return response
 
     async def ExecuteTask(
         self, request: pb.ExecuteTaskRequest, context: CallContext

@@ -16,7 +16,18 @@ from millhand_server.core.errors import InvalidTaskId, MillhandError
 from millhand_server.engine.options import Limits
 from millhand_server.rpc.faults import Faults
 from millhand_server.rpc.validation_task import check_duration, check_task, check_timestamp
-from millhand_server.rpc.validation_text import MAX_TEXT_BYTES, check_identifier, check_labels, check_text
+from millhand_server.rpc.validation_text import (
+    MAX_TEXT_BYTES,
+    check_identifier,
+    check_labels,
+    check_names,
+    check_text,
+    is_too_many,
+)
+
+#: What a filter may list: ids, and values of its other fields.
+MAX_FILTER_IDS = 10_000
+MAX_FILTER_VALUES = 1_000
 
 
 def check(request: Message, limits: Limits) -> None:
@@ -55,6 +66,8 @@ def _register_tasks(
         return
     for index, task in enumerate(request.tasks):
         _task(faults, f"tasks[{index}].", task, limits)
+        if faults.are_enough:
+            return
 
 
 def _execute_task(faults: Faults, request: task_service_pb2.ExecuteTaskRequest, limits: Limits) -> None:
@@ -162,6 +175,8 @@ def _session_cancel(faults: Faults, message: task_service_pb2.SessionCancel, lim
     if not faults:
         for index, task_id in enumerate(message.ids):
             check_identifier(faults, f"ids[{index}]", task_id, InvalidTaskId)
+            if faults.are_enough:
+                break
     check_text(faults, "reason", message.reason, MAX_TEXT_BYTES)
 
 
@@ -247,9 +262,9 @@ def _filter(faults: Faults, request: Any) -> None:
     if not request.HasField("filter"):
         return
     wanted: task_pb2.TaskFilter = request.filter
-    for field in ("ids", "handlers", "queues"):
-        for index, text in enumerate(getattr(wanted, field)):
-            check_identifier(faults, f"filter.{field}[{index}]", text)
+    check_names(faults, "filter.ids", wanted.ids, MAX_FILTER_IDS)
+    for field in ("handlers", "queues"):
+        check_names(faults, f"filter.{field}", getattr(wanted, field), MAX_FILTER_VALUES)
     _statuses(faults, wanted)
     check_labels(faults, "filter.labels", wanted.labels)
     check_text(faults, "filter.correlation_id", wanted.correlation_id)
@@ -259,6 +274,8 @@ def _filter(faults: Faults, request: Any) -> None:
 
 
 def _statuses(faults: Faults, wanted: task_pb2.TaskFilter) -> None:
+    if is_too_many(faults, "filter.statuses", wanted.statuses, MAX_FILTER_VALUES):
+        return
     known = task_pb2.TaskStatus.DESCRIPTOR.values_by_number
     for index, number in enumerate(wanted.statuses):
         if number == task_pb2.TASK_STATUS_UNSPECIFIED or number not in known:

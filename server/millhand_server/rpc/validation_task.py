@@ -21,7 +21,16 @@ from millhand_server.rpc import json_value, wire_time
 from millhand_server.rpc.codec import check_size
 from millhand_server.rpc.faults import Faults
 from millhand_server.rpc.payload import unpack
-from millhand_server.rpc.validation_text import MAX_TEXT_BYTES, check_identifier, check_labels, check_text
+from millhand_server.rpc.validation_text import (
+    MAX_TEXT_BYTES,
+    check_identifier,
+    check_labels,
+    check_names,
+    check_text,
+)
+
+#: The reasons of a retry policy; part of what every answer about the task carries.
+MAX_REASONS = 100
 
 
 def check_task(faults: Faults, task: task_pb2.TaskSpec, limits: Limits) -> None:
@@ -103,8 +112,7 @@ def _check_retry_policy(faults: Faults, task: task_pb2.TaskSpec) -> None:
         faults.add("retry_policy.jitter", f"is {policy.jitter}; 0 to 1 are allowed")
     if policy.HasField("max_delay"):
         check_duration(faults, "retry_policy.max_delay", policy.max_delay)
-    for index, reason in enumerate(policy.non_retryable_reasons):
-        check_identifier(faults, f"retry_policy.non_retryable_reasons[{index}]", reason)
+    check_names(faults, "retry_policy.non_retryable_reasons", policy.non_retryable_reasons, MAX_REASONS)
 
 
 def _check_times(faults: Faults, task: task_pb2.TaskSpec) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 
 from millhand_server.core.errors import InvalidArgument, MillhandError
 from millhand_server.rpc.faults import Faults
@@ -18,6 +18,11 @@ def check_text(faults: Faults, field: str, text: str, limit: int = MAX_NAME_BYTE
         faults.add(field, _too_long(text, limit))
 
 
+def is_short(text: str) -> bool:
+    """Tells whether an identifying text is no longer than it may be."""
+    return not _is_too_long(text, MAX_NAME_BYTES)
+
+
 def check_identifier(
     faults: Faults, field: str, text: str, kind: type[MillhandError] = InvalidArgument
 ) -> None:
@@ -28,6 +33,23 @@ def check_identifier(
         faults.add(field, _too_long(text, MAX_NAME_BYTES), kind)
     elif not text.isprintable():
         faults.add(field, "has characters that cannot be printed", kind)
+
+
+def check_names(faults: Faults, field: str, names: Sequence[str], most: int) -> None:
+    """Notes names that are too many; else looks at each as an identifier."""
+    if is_too_many(faults, field, names, most):
+        return
+    for index, name in enumerate(names):
+        check_identifier(faults, f"{field}[{index}]", name)
+        if faults.are_enough:
+            return
+
+
+def is_too_many(faults: Faults, field: str, items: Sized, most: int) -> bool:
+    """Notes a list that is too long, and tells whether it is: nobody then looks at what is in it."""
+    if len(items) > most:
+        faults.add(field, f"has {len(items)} entries; at most {most} are allowed")
+    return len(items) > most
 
 
 def check_labels(faults: Faults, field: str, labels: Mapping[str, str]) -> None:

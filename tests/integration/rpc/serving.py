@@ -34,7 +34,11 @@ class Running:
         self.rpc = rpc
         self.address = address
         self.gate = gate
-        self.channel = grpc.aio.insecure_channel(address)
+        # As large as clients are told to set it, in `Limits.max_message_bytes`.
+        limit = manager.limits.max_message_bytes
+        self.channel = grpc.aio.insecure_channel(
+            address, options=[("grpc.max_receive_message_length", limit)]
+        )
         self.stub: Any = task_service_pb2_grpc.TaskServiceStub(self.channel)
 
     def another(self) -> RpcServer:
@@ -116,6 +120,12 @@ def _handlers(gate: threading.Event) -> Handlers:
         gate.wait(_LONG_S)
         task.progress(0.5, "half way")
         task.wait_cancelled(_LONG_S)
+
+    @handlers.handler("bulky")
+    def bulky(request: Any, task: TaskContext) -> Any:
+        """Has a heartbeat and an output as large as its payload."""
+        task.heartbeat(request)
+        return request
 
     @handlers.handler("nap", retries=2, timeout=3, queue="naps")
     async def nap(request: Any) -> None:

@@ -119,6 +119,7 @@ def test_a_task_out_of_bounds_is_refused_by_field(
         ({"jitter": math.nan}, "jitter"),
         ({"max_delay": Duration(seconds=-1)}, "max_delay"),
         ({"non_retryable_reasons": ["a", "x" * 257]}, "non_retryable_reasons[1]"),
+        ({"non_retryable_reasons": ["a"] * 101}, "non_retryable_reasons"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -180,6 +181,7 @@ def test_a_bad_payload_is_refused_with_the_path_inside_it(
         {"delay": Duration(seconds=MAX_DELAY_S)},
         {"retry_policy": task_pb2.RetryPolicy(backoff=1, jitter=0, max_delay=Duration())},
         {"retry_policy": task_pb2.RetryPolicy(backoff=10, jitter=1)},
+        {"retry_policy": task_pb2.RetryPolicy(non_retryable_reasons=["r" * 256] * 100)},
         {"heartbeat_timeout": Duration()},
         {"payload": _json(Value(null_value=NULL_VALUE))},
         {"payload": _json(_deep(3))},
@@ -202,6 +204,17 @@ def test_all_faults_of_a_request_are_named_at_once() -> None:
         "tasks[1].timeout",
     ]
     assert error.message.endswith("(and 2 more)")
+
+
+def test_a_request_with_very_many_faults_is_not_looked_at_to_its_end() -> None:
+    limits = Limits()
+    bad = Spec(handler="echo", priority=200)
+
+    with pytest.raises(MillhandError) as refused:
+        validation.check(task_service_pb2.RegisterTasksRequest(tasks=[bad] * 1_000), limits)
+
+    assert len(refused.value.violations) == 200
+    assert refused.value.message.endswith("(and at least 199 more)")
 
 
 def test_faults_of_different_kinds_are_an_invalid_argument() -> None:
@@ -232,6 +245,14 @@ BAD_REQUESTS: dict[str, tuple[Message, str]] = {
     "active-page-size": (V1.GetActiveTasksRequest(page_size=-1), "page_size"),
     "results-page-size": (V1.GetResultsRequest(page_size=-1), "page_size"),
     "filter-id": (V1.GetTasksRequest(filter={"ids": ["a", "x" * 257]}), "filter.ids[1]"),
+    "filter-ids": (V1.GetTasksRequest(filter={"ids": ["a"] * 10_001}), "filter.ids"),
+    "filter-handlers": (V1.WaitRequest(filter={"handlers": ["a"] * 1_001}), "filter.handlers"),
+    "filter-queues": (V1.CancelAllRequest(filter={"queues": ["a"] * 1_001}), "filter.queues"),
+    "filter-statuses": (V1.StreamResultsRequest(filter={"statuses": [8] * 1_001}), "filter.statuses"),
+    "filter-labels": (
+        V1.GetResultsRequest(filter={"labels": {str(i): "" for i in range(33)}}),
+        "filter.labels",
+    ),
     "no-status": (V1.GetTasksRequest(filter={"statuses": [0]}), "filter.statuses[0]"),
     "reserved-status": (V1.WaitRequest(filter={"statuses": [7]}), "filter.statuses[0]"),
     "status": (V1.CancelAllRequest(filter={"statuses": [8, 99]}), "filter.statuses[1]"),
