@@ -44,11 +44,12 @@ class Caller:
     """Sends bytes to any method on one channel, with any metadata."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.channel = channel
+        # Its types think of messages, and bytes are sent here.
+        self.channel: Any = channel
 
     async def call(self, path: str, data: bytes = b"", metadata: Metadata = ()) -> Ended:
         """Calls, whatever kind of method it is: on the wire all are streams. At most one answer is read."""
-        call: Any = self.channel.stream_stream(path)(
+        call = self.channel.stream_stream(path)(
             iter([data]), timeout=SOON_S, metadata=tuple(metadata), wait_for_ready=False
         )
         answers = []
@@ -202,9 +203,11 @@ def serve() -> Serve:
     @asynccontextmanager
     async def run(security: SecurityOptions) -> AsyncIterator[Serving]:
         options = ServeOptions(node="node-1", listen=ListenOptions(port=0), security=security)
-        async with serving(options, mode=CloseMode.NOW) as app:
-            async with grpc.aio.insecure_channel(app.address, options=OWN_CONNECTION) as channel:
-                yield Serving(app, Caller(channel))
+        async with (
+            serving(options, mode=CloseMode.NOW) as app,
+            grpc.aio.insecure_channel(app.address, options=OWN_CONNECTION) as channel,
+        ):
+            yield Serving(app, Caller(channel))
 
     return run
 

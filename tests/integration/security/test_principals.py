@@ -70,7 +70,7 @@ async def _session(two: Serving, token_file: TokenFile, name: str, *requests: pb
     hello = pb.SessionRequest(hello=pb.SessionHello(session_id="shared"))
     subscribe = pb.SessionRequest(subscribe=pb.SessionSubscribe(scope=pb.SUBSCRIBE_SCOPE_OWN))
     sent = [message.SerializeToString() for message in (hello, *requests, subscribe)]
-    call: Any = two.caller.channel.stream_stream(TASKS + "Session")(
+    call = two.caller.channel.stream_stream(TASKS + "Session")(
         iter(sent), metadata=token_file.of(name), timeout=SOON_S
     )
     found: set[str] = set()

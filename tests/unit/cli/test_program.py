@@ -80,7 +80,7 @@ def test_the_version_is_the_packages() -> None:
             ["info", "--tls-cert", "/no/such", "--tls-key", "/no/key"],
             "--tls-key /no/key cannot be read",
         ),
-        (["info", "--address", "example.org:1", "--token", "t"], "example.org:1 in the clear"),
+        (["info", "--address", "example.org:1", "--token", "t"], "would cross the network in the clear"),
         (["cancel"], "give either the IDs of tasks, or --all"),
         (["cancel", "x", "--all"], "give either the IDs of tasks, or --all"),
         (["cancel", "x", "--queue", "q"], "give either the IDs of tasks, or --all"),
