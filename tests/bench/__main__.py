@@ -12,12 +12,29 @@ import time
 from collections.abc import Sequence
 
 from tests.bench.case import Case, Scale
+from tests.bench.cases.batches import batches
+from tests.bench.cases.cancelling import cancelling
+from tests.bench.cases.depth import depth
+from tests.bench.cases.idle_readers import idle_readers
+from tests.bench.cases.in_process import in_process
+from tests.bench.cases.memory import memory
+from tests.bench.cases.readers import readers
 from tests.bench.cases.session import session
 from tests.bench.cases.unary import unary
 from tests.bench.report import CaseReport, Report
 from tests.bench.rounds import run_rounds
 
-CASES: dict[str, Case] = {"unary": unary, "session": session}
+CASES: dict[str, Case] = {
+    "unary": unary,
+    "session": session,
+    "batches": batches,
+    "readers": readers,
+    "idle-readers": idle_readers,
+    "memory": memory,
+    "depth": depth,
+    "in-process": in_process,
+    "cancelling": cancelling,
+}
 
 _FULL = Scale(rounds=12, window_s=0.7, queued=300_000, deep=1_000_000)
 _QUICK = Scale(rounds=3, window_s=0.4, queued=100_000, deep=100_000)

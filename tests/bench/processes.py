@@ -98,6 +98,11 @@ def start_load() -> Child:
     return Child("tests.bench.load")
 
 
+def start_embedded() -> Child:
+    """Starts a program that embeds Millhand and obeys as a client process does."""
+    return Child("tests.bench.embedded")
+
+
 def cpu_s(pid: int) -> float:
     """Returns the CPU time that a process has taken, in user and system mode, all threads. Ticks of 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

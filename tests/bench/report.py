@@ -24,6 +24,8 @@ _COLUMNS = (
     ("server_us", "server µs/{}", "{:,.1f}"),
     ("p50_ms", "p50 ms", "{:,.2f}"),
     ("p99_ms", "p99 ms", "{:,.2f}"),
+    ("stop_p50_ms", "p50 ms to end of code", "{:,.2f}"),
+    ("stop_p99_ms", "p99 ms to end of code", "{:,.2f}"),
     ("server_cores", "server cores", "{:.2f}"),
     ("client_cores", "client cores", "{:.2f}"),
     ("bytes", "bytes/{}", "{:,.0f}"),

@@ -22,7 +22,7 @@ def session(scale: Scale) -> Preparing:
         arms = {
             f"Session, {size} a message": partial(
                 load.ask,
-                load="session",
+                do="session",
                 address=server.address,
                 pid=server.pid,
                 size=size,
@@ -33,7 +33,7 @@ def session(scale: Scale) -> Preparing:
         }
         arms[_ECHO] = partial(
             load.ask,
-            load="unary",
+            do="unary",
             address=bare.address,
             pid=bare.pid,
             path=ECHO,

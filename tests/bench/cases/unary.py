@@ -26,7 +26,7 @@ def unary(scale: Scale) -> Preparing:
         arms = {
             f"{name}, {number} in flight": partial(
                 load.ask,
-                load="unary",
+                do="unary",
                 address=child.address,
                 pid=child.pid,
                 path=path,

@@ -9,6 +9,7 @@ from itertools import chain, islice
 
 import grpc.aio
 from tests.bench.load.channels import channel
+from tests.bench.load.queued import set_workers
 from tests.bench.load.specs import Specs, field
 from tests.bench.load.window import Window, WrongResults, check_once, percentiles
 
@@ -21,10 +22,13 @@ _SESSION = "/millhand.v1.TaskService/Session"
 _AHEAD = 20_000
 
 
-async def run(address: str, pid: int, size: int, under_way: int, seconds: float) -> dict[str, float]:
+async def run(
+    address: str, pid: int, size: int, under_way: int, seconds: float, workers: int | None = None
+) -> dict[str, float]:
     """Registers `size` tasks a message while fewer than `under_way` have no result yet.
 
-    A latency goes from the writing of a task's message to the arrival of its result.
+    A latency goes from the writing of a task's message to the arrival of its result. With `workers` there are
+    so many from the first tasks to the last result, and none before and after.
     """
     load = _Load(size, under_way)
     method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel(address).stream_stream(_SESSION)
@@ -35,7 +39,13 @@ async def run(address: str, pid: int, size: int, under_way: int, seconds: float)
     loop = asyncio.get_running_loop()
     closed: asyncio.Future[dict[str, float]] = loop.create_future()
     loop.call_later(seconds, lambda: closed.set_result(window.close(load.count)))
-    await load.write(call, window.began + seconds)
+    writing = asyncio.create_task(load.write(call, window.began + seconds))
+    if workers is not None:
+        await set_workers(address, workers)
+    await writing
+    if workers is not None:
+        await load.until_all_came()
+        await set_workers(address, 0)
     await call.done_writing()
     await reading
     return await closed | load.checked()
@@ -50,15 +60,14 @@ class _Load:
         self._ids: list[str] = []
         self._written_at: list[float] = []
         self._frames: list[tuple[float, pb.SessionResponse]] = []
-        self._room = asyncio.Event()
+        self._came = asyncio.Event()
         #: Results so far.
         self.count = 0
 
     async def write(self, call: grpc.aio.StreamStreamCall[bytes, bytes], end: float) -> None:
         for ids, message in self._messages:
             while len(self._ids) + self._size - self.count > self._under_way:
-                self._room.clear()
-                await self._room.wait()
+                await self._next_results()
             now = time.perf_counter()
             if now >= end:
                 return
@@ -66,13 +75,21 @@ class _Load:
             self._written_at.append(now)
             await call.write(message)
 
+    async def until_all_came(self) -> None:
+        while self.count < len(self._ids):
+            await self._next_results()
+
     async def read(self, call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
         async for frame in _responses(call):
             response = pb.SessionResponse.FromString(frame)
             self._frames.append((time.perf_counter(), response))
             if results := len(response.results.results):
                 self.count += results
-                self._room.set()
+                self._came.set()
+
+    async def _next_results(self) -> None:
+        self._came.clear()
+        await self._came.wait()
 
     def checked(self) -> dict[str, float]:
         """Checks what came, and returns its latencies."""

@@ -17,12 +17,12 @@ _ID_BYTES = 36
 class Specs:
     """Tasks for `echo`, each of SPEC_BYTES bytes: an id as long as a UUID, name, label, payload."""
 
-    def __init__(self, *, queue: str = "") -> None:
+    def __init__(self, *, priority: int = 0) -> None:
         #: What the ids of these begin with, and the correlation id of all of them.
         self.run = secrets.token_hex(4)
         self._numbers = count()
         self._digits = _ID_BYTES - len(self.run) - 1
-        whole = self._message(queue)
+        whole = self._message(priority)
         self.payload = whole.payload
         self._before, _, self._after = whole.SerializeToString().partition(whole.id.encode())
 
@@ -42,12 +42,12 @@ class Specs:
             ids, specs = self.take(size)
             yield ids, b"".join([head + spec for spec in specs])
 
-    def _message(self, queue: str) -> task_pb2.TaskSpec:
+    def _message(self, priority: int) -> task_pb2.TaskSpec:
         spec = task_pb2.TaskSpec(
             id="#" * _ID_BYTES,
             name="bench",
             handler="echo",
-            queue=queue,
+            priority=priority,
             labels={"kind": "bench"},
             correlation_id=self.run,
         )
