@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+import threading
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from millhand.kit import Cancelled, Fatal, Handler, RetryAfter, TaskContext, TaskInfo
+from millhand.kit import Cancelled, Fatal, Handler, RetryAfter, StopReason, TaskContext, TaskInfo
 from millhand.kit import Failed as HandlerFailed
 from millhand_server.core.errors import InvalidPayload, PayloadTooLarge
 from millhand_server.core.execution import (
@@ -34,7 +37,17 @@ _PROGRESS_INTERVAL_US = 100_000
 #: A handler's words for the caller are cut here, as those of its progress are.
 _MAX_MESSAGE_BYTES = 4096
 
+#: The name of an exception's type is cut here.
+_MAX_NAME = 256
+
+#: The reasons that handlers may give, as the kit lets them through; any other one says nothing.
+_REASON = re.compile(r"[A-Z](?:[A-Z0-9_]{0,61}[A-Z0-9])?")
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MOMENT_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+#: Orders signals and the making of contexts. One for all: it is held for a few instructions.
+_signal_lock = threading.Lock()
 
 logger = logging.getLogger(__name__)
 
@@ -42,33 +55,62 @@ logger = logging.getLogger(__name__)
 class Run:
     """One attempt in the making: its context, its reports, and how it ended.
 
-    Used by one worker; `context` may be signalled from any thread.
+    Used by one worker; the signals may come from any thread, also before the handler's code begins. Making
+    one cannot fail: what can is done in `call`, whose every failure is an outcome.
     """
 
     def __init__(
         self, entry: CatalogueEntry, grant: Grant, codec: PayloadCodec, clock: Clock, outbox: Outbox
     ) -> None:
         self.handler = entry.handler
-        self._decode = codec.decode if entry.request is None else entry.request.decode
         self.grant = grant
+        self._decode = codec.decode if entry.request is None else entry.request.decode
         self._codec = codec
         self._reporter = _Reporter(grant, codec, clock, outbox)
         self._clock = clock
-        self.context = TaskContext(_info(entry.handler, grant, codec), self._reporter)
+        self._context: TaskContext | None = None
+        self._stop_reason: StopReason | None = None
+        self._is_shutting_down = False
 
     def call(self) -> Outcome:
         """Runs a plain handler to its end. Whatever it raises becomes an outcome: a worker outlives it."""
         try:
-            return self._succeeded(self.handler.call(self._request(), self.context))
+            return self._succeeded(self.handler.call(self._request(), self._begin()))
         except BaseException as error:
-            return self._failure(error)
+            return self._failed(error)
 
     async def call_async(self) -> Outcome:
         """As `call`, for an async handler."""
         try:
-            return self._succeeded(await self.handler.call(self._request(), self.context))
+            return self._succeeded(await self.handler.call(self._request(), self._begin()))
         except BaseException as error:
-            return self._failure(error)
+            return self._failed(error)
+
+    def signal(self, reason: StopReason) -> bool:
+        """Tells the handler to stop; False when it was told before, and the first reason stands."""
+        with _signal_lock:
+            if self._stop_reason is not None:
+                return False
+            self._stop_reason = reason
+            context = self._context
+        if context is not None:
+            context.signal(reason)
+        return True
+
+    def signal_shutdown(self) -> None:
+        """Lets the handler know that the server drains."""
+        with _signal_lock:
+            self._is_shutting_down = True
+            context = self._context
+        if context is not None:
+            context.signal_shutdown()
+
+    def when_unshielded(self, callback: Callable[[], object]) -> None:
+        """Calls back once the handler's code is in no shield."""
+        if self._context is None:
+            callback()
+        else:
+            self._context.when_unshielded(callback)
 
     def finished(self, outcome: Outcome) -> list[Progressed | Finished]:
         """Returns the last frames of the attempt; what the handler's own threads report later is dropped."""
@@ -77,6 +119,20 @@ class Run:
             frames.append(progress)
         frames.append(Finished(self.grant.key, outcome, self._clock.now_us()))
         return frames
+
+    def _begin(self) -> TaskContext | None:
+        """Returns the handler's context, with what was signalled before it was there; None if it takes none."""
+        if not self.handler.takes_context:
+            return None
+        context = TaskContext(_info(self.handler, self.grant, self._codec), self._reporter)
+        with _signal_lock:
+            self._context = context
+            reason, is_shutting_down = self._stop_reason, self._is_shutting_down
+        if reason is not None:
+            context.signal(reason)
+        if is_shutting_down:
+            context.signal_shutdown()
+        return context
 
     def _request(self) -> object:
         try:
@@ -87,8 +143,17 @@ class Run:
     def _succeeded(self, result: object) -> Outcome:
         return Succeeded(_encode(self._codec, result, "the result"))
 
-    def _failure(self, error: BaseException) -> Outcome:
-        if self.context.cancelled and _is_stop(error):
+    def _failed(self, error: BaseException) -> Outcome:
+        try:
+            return self._outcome_of(error)
+        except BaseException as worse:
+            # An exception whose own attributes or class raise: nothing of it can be asked.
+            logger.warning("an exception of handler %s cannot be examined", self.grant.handler)
+            logger.debug("what examining it raised", exc_info=worse)
+            return Failed(HANDLER_FAILED, "an exception that cannot be examined")
+
+    def _outcome_of(self, error: BaseException) -> Outcome:
+        if self._stop_reason is not None and _is_stop(error):
             return Stopped()
         # Patterns and not attributes: a subclass may have forgotten its parent's __init__, and a worker
         # must outlive that too.
@@ -98,11 +163,12 @@ class Run:
             case RetryAfter(delay=timedelta() as delay, message=message):
                 delay_us = min(delay // timedelta(microseconds=1), LONGEST_DELAY_US)
                 return Failed(HANDLER_FAILED, _text(message), retry_after_us=delay_us)
-            case HandlerFailed(reason=str(reason), message=message):
-                fatal = isinstance(error, Fatal)
-                return Failed(reason, _text(message), from_handler=True, fatal=fatal)
+            case HandlerFailed(reason=str(reason), message=message) if _REASON.fullmatch(reason):
+                # A plain str of it: a subclass may do anything.
+                reason = str.encode(reason).decode()
+                return Failed(reason, _text(message), from_handler=True, fatal=isinstance(error, Fatal))
         _log_unexpected(self.grant, error)
-        return Failed(HANDLER_FAILED, type(error).__name__, fatal=isinstance(error, Fatal))
+        return Failed(HANDLER_FAILED, _name_of(error), fatal=isinstance(error, Fatal))
 
 
 class _Unfit(Exception):
@@ -122,8 +188,13 @@ def _encode(codec: PayloadCodec, value: object, what: str) -> bytes:
 
 def _text(message: object) -> str:
     """Returns a handler's text as one that any wire can carry."""
-    data = message.encode("utf-8", "replace") if isinstance(message, str) else b""
+    # The method of str itself: a subclass may have one of its own.
+    data = str.encode(message, "utf-8", "replace") if isinstance(message, str) else b""
     return data[:_MAX_MESSAGE_BYTES].decode("utf-8", "ignore")
+
+
+def _name_of(error: BaseException) -> str:
+    return _text(type(error).__name__)[:_MAX_NAME]
 
 
 def _is_stop(error: BaseException) -> bool:
@@ -132,6 +203,9 @@ def _is_stop(error: BaseException) -> bool:
 
 def _info(handler: Handler, grant: Grant, codec: PayloadCodec) -> TaskInfo:
     deadline_us = grant.deadline_us
+    if deadline_us is not None and deadline_us > _LAST_MOMENT_US:
+        # Past what a datetime can say, which is as good as none.
+        deadline_us = None
     return TaskInfo(
         id=grant.key.task_id,
         attempt=grant.key.attempt,
@@ -145,6 +219,8 @@ def _info(handler: Handler, grant: Grant, codec: PayloadCodec) -> TaskInfo:
 
 
 def _last_heartbeat(grant: Grant, codec: PayloadCodec) -> object:
+    if not grant.last_heartbeat:
+        return None
     try:
         return codec.decode(grant.last_heartbeat)
     except InvalidPayload as error:
@@ -160,7 +236,7 @@ def _log_unexpected(grant: Grant, error: BaseException) -> None:
     logger.warning(
         "handler %s raised %s in attempt %d of task %s\n%s",
         grant.handler,
-        type(error).__name__,
+        _name_of(error),
         grant.key.attempt,
         grant.key.task_id,
         frames,

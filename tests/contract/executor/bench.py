@@ -11,9 +11,8 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Unpack
 
-from tests.fakes.clock import FakeClock
 from tests.fakes.codec import JsonCodec
-from tests.fakes.executor import PATIENCE_S, EncodingExecutor
+from tests.fakes.executor import EncodingExecutor
 
 from millhand.kit import HandlerOptions, Handlers, TaskContext
 from millhand_server.core.execution import Finished, Frame, Grant, Isolation, Outcome, Progressed, Started
@@ -23,6 +22,8 @@ from millhand_server.engine.catalogue import Catalogue
 from millhand_server.engine.executors.aio import AsyncExecutor
 from millhand_server.engine.executors.thread import ThreadExecutor
 from millhand_server.engine.options import ManagerOptions
+from millhand_server.testing.clock import FakeClock
+from millhand_server.testing.executor import PATIENCE_S
 
 Body = Callable[[Any, TaskContext], Coroutine[Any, Any, object]]
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.contract.executor.bench import Bench
-from tests.fakes.executor import PATIENCE_S
+
+from millhand_server.testing.executor import PATIENCE_S
 
 KINDS = ["thread", "async", "thread behind bytes", "async behind bytes"]
 

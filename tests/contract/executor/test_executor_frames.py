@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.contract.executor.bench import Bench
-from tests.fakes.clock import START_US
 
 from millhand.kit import Blob, TaskContext
 from millhand_server.core.execution import Finished, Returned, Started, StopCause, Succeeded
 from millhand_server.core.task import AttemptKey
+from millhand_server.testing.clock import START_US
 
 
 async def test_an_attempt_starts_and_finishes_with_the_handler_s_output(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from datetime import timedelta
 from typing import NoReturn
@@ -225,3 +226,106 @@ async def test_without_a_signal_nothing_is_stopped(bench: Bench) -> None:
     bench.start()
 
     assert not isinstance(await bench.run("gives up"), Stopped)
+
+
+class UnreadableReason(HandlerFailed):
+    @property
+    def reason(self) -> NoReturn:  # type: ignore[override]
+        raise ValueError(SECRET)
+
+
+class NamelessType(type):
+    @property
+    def __name__(cls) -> NoReturn:  # type: ignore[override]
+        raise ValueError(SECRET)
+
+
+class Nameless(Exception, metaclass=NamelessType):
+    pass
+
+
+class Classless(Exception):
+    @property
+    def __class__(self) -> NoReturn:
+        raise ValueError(SECRET)
+
+
+class EncodesItself(str):
+    __slots__ = ()
+
+    def encode(self, *_: object) -> NoReturn:
+        raise ValueError(SECRET)
+
+
+def _with_reason(reason: object) -> HandlerFailed:
+    error = HandlerFailed("FINE")
+    error.reason = reason  # type: ignore[assignment]
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(UnreadableReason.__new__(UnreadableReason), id="a reason that raises"),
+        pytest.param(Nameless(), id="a type whose name raises"),
+        pytest.param(Classless(), id="a class that raises"),
+        pytest.param(HandlerFailed("FINE", EncodesItself("x")), id="a text that encodes itself"),
+        pytest.param(_with_reason("X" * 10_000), id="a huge reason"),
+        pytest.param(_with_reason("\ud800"), id="a reason that is no text"),
+        pytest.param(_with_reason(7), id="a reason that is a number"),
+        pytest.param(type("T" * 100_000, (Exception,), {})(), id="a type with a huge name"),
+    ],
+)
+async def test_an_exception_that_misbehaves_costs_no_worker_and_says_little(
+    bench: Bench, error: Exception
+) -> None:
+    @bench.handler("misbehaves")
+    async def _(_: object, __: TaskContext) -> None:
+        raise error
+
+    bench.start()
+
+    outcome = await bench.run("misbehaves")
+
+    assert isinstance(outcome, Failed)
+    assert len(outcome.reason) <= 63
+    assert len(outcome.message) <= 256
+    assert SECRET not in outcome.message
+    outcome.reason.encode()
+    assert await bench.run("echo", 1) == Succeeded(b"1")
+
+
+@pytest.mark.parametrize("deadline_us", [2**62, 253_402_300_800 * 1_000_000, 253_402_300_799 * 1_000_000])
+async def test_a_deadline_that_no_calendar_has_is_none(bench: Bench, deadline_us: int) -> None:
+    deadlines: list[object] = []
+
+    @bench.handler("looks")
+    async def _(_: object, task: TaskContext) -> None:
+        deadlines.append(task.deadline)
+
+    bench.start()
+
+    assert await bench.run("looks", deadline_us=deadline_us) == Succeeded(b"")
+    assert (deadlines == [None]) is (deadline_us > 253_402_300_799 * 1_000_000)
+
+
+async def test_what_a_task_of_a_handler_raises_is_logged_without_its_text(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    @bench.handler("leaves a task behind")
+    async def _(_: object, __: TaskContext) -> None:
+        async def fail() -> None:
+            raise ValueError(SECRET)
+
+        if bench.isolation is Isolation.ASYNC:
+            asyncio.ensure_future(fail())  # noqa: RUF006 - to be left behind is the point
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    bench.start()
+
+    assert await bench.run("leaves a task behind") == Succeeded(b"")
+    gc.collect()
+    assert await bench.run("echo", 1) == Succeeded(b"1")
+    assert SECRET not in caplog.text
+    assert ("ValueError" in caplog.text) is (bench.isolation is Isolation.ASYNC)

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 from tests.contract.executor.bench import Bench
-from tests.fakes.executor import PATIENCE_S
 
 from millhand.kit import TaskContext
 from millhand_server.core.execution import Failed, Heartbeat, Progressed, Succeeded
+from millhand_server.testing.executor import PATIENCE_S
 
 
 def progress_of(bench: Bench) -> list[tuple[float, str]]:

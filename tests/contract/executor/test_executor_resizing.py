@@ -7,10 +7,10 @@ import threading
 
 import pytest
 from tests.contract.executor.bench import Bench, Gate
-from tests.fakes.executor import PATIENCE_S
 
 from millhand.kit import TaskContext
 from millhand_server.core.execution import Finished, Grant, Returned, Started, StopCause, Stopped, Succeeded
+from millhand_server.testing.executor import PATIENCE_S
 
 ASYNC_ONLY = pytest.mark.parametrize("bench", ["async", "async behind bytes"], indirect=True)
 THREAD_ONLY = pytest.mark.parametrize("bench", ["thread", "thread behind bytes"], indirect=True)

@@ -7,12 +7,11 @@ import threading
 
 import pytest
 from tests.contract.executor.bench import Bench, until_cancelled
-from tests.fakes.codec import JsonCodec
-from tests.fakes.executor import PATIENCE_S
 
 from millhand.kit import StopReason, TaskContext
 from millhand_server.core.execution import Failed, Grant, Isolation, Returned, StopCause, Stopped, Succeeded
 from millhand_server.core.task import AttemptKey
+from millhand_server.testing.executor import PATIENCE_S
 
 NOBODY = AttemptKey("nobody", 1, 1)
 ASYNC_ONLY = pytest.mark.parametrize("bench", ["async", "async behind bytes"], indirect=True)
@@ -85,61 +84,6 @@ async def test_the_signal_to_a_returned_grant_does_not_meet_the_next_one_of_its_
 
     assert await held.outcome(grant) == Stopped()
     assert not ended_by_the_first_signal
-
-
-class PausingCodec(JsonCodec):
-    """Holds up the worker that reads a last heartbeat: it has seen its grant then, and not taken it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.paused = threading.Event()
-        self.go_on = threading.Event()
-
-    def decode(self, payload: bytes) -> object:
-        if payload == b'"pause"':
-            self.paused.set()
-            assert self.go_on.wait(PATIENCE_S)
-        return super().decode(payload)
-
-
-@THREAD_ONLY
-async def test_a_worker_that_was_late_for_its_grant_does_not_take_the_next_one_of_its_key(
-    bench: Bench,
-) -> None:
-    bench.codec = codec = PausingCodec()
-    executor = bench.start()
-    grant = bench.grant("echo", 1, last_heartbeat=b'"pause"')
-    executor.submit([grant])
-    assert codec.paused.wait(PATIENCE_S)
-
-    executor.recall([grant.key])
-    executor.submit([Grant(key=grant.key, handler="echo", payload=b"2")])
-    codec.go_on.set()
-
-    assert await bench.outcome(grant) == Succeeded(b"2")
-    assert bench.kinds_of(grant) == ["Returned", "Started", "Finished"]
-
-
-@THREAD_ONLY
-async def test_a_worker_that_was_late_for_its_grant_does_not_hide_the_attempt_of_another(
-    bench: Bench,
-) -> None:
-    bench.codec = codec = PausingCodec()
-    executor = bench.start(workers=2)
-    grant = bench.grant("echo", 1, last_heartbeat=b'"pause"')
-    executor.submit([grant])
-    assert codec.paused.wait(PATIENCE_S)
-
-    executor.recall([grant.key])
-    executor.submit([Grant(key=grant.key, handler="waits for cancel")])
-    await bench.started(grant)
-    codec.go_on.set()
-    await bench.answered()
-    executor.signal([grant.key], StopCause.CANCEL)
-
-    assert await bench.outcome(grant) == Stopped()
-    assert bench.kinds_of(grant) == ["Returned", "Started", "Finished"]
-    assert await bench.run("echo", 1) == Succeeded(b"1")
 
 
 async def test_a_recall_lets_what_has_begun_go_on(bench: Bench) -> None:

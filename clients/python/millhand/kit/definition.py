@@ -63,8 +63,16 @@ class Handler:
         """The return annotation; None when it says nothing, `Unresolved` when its names mean nothing."""
         return self._annotations().result_type
 
-    def call(self, request: object, context: TaskContext) -> Any:
-        """Calls the function with those of the two that it takes; an async one returns its coroutine."""
+    @property
+    def takes_context(self) -> bool:
+        """Whether the function wants the TaskContext."""
+        return self.signature.takes_context
+
+    def call(self, request: object, context: TaskContext | None) -> Any:
+        """Calls the function with those of the two that it takes; an async one returns its coroutine.
+
+        `context` may be None for a function that does not take it.
+        """
         signature = self.signature
         if signature.takes_request:
             return self.function(request, context) if signature.takes_context else self.function(request)

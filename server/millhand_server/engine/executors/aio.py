@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from millhand_server.core.execution import (
     Frame,
@@ -102,6 +103,7 @@ class AsyncExecutor:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(_log_unhandled)
         while not self._stopping:
             self._run_loop()
         # What still runs was left behind by a manager that has closed: nobody waits for its outcome.
@@ -129,7 +131,7 @@ class AsyncExecutor:
     def _attempt(self, grant: Grant) -> None:
         run = Run(self._catalogue[grant.handler], grant, self._codec, self._clock, self._outbox)
         if self._shutting_down:
-            run.context.signal_shutdown()
+            run.signal_shutdown()
         self._outbox.put(Started(grant.key, WORKER, self._clock.now_us()))
         task = self._loop.create_task(run.call_async(), name=f"{grant.handler} {grant.key.task_id}")
         self._runs[grant.key] = (run, task)
@@ -143,15 +145,24 @@ class AsyncExecutor:
 
     def _signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
         for run, task in (self._runs[key] for key in keys if key in self._runs):
-            told_before = run.context.cancelled
-            run.context.signal(STOP_REASONS[cause])
             # Raised once: a second signal would cut the handler's cleaning up.
-            if run.handler.raise_on_cancel and not told_before:
+            if run.signal(STOP_REASONS[cause]) and run.handler.raise_on_cancel:
                 # A shield may be left in another thread, where a task cannot be cancelled directly.
                 cancel = functools.partial(self._loop.call_soon_threadsafe, task.cancel)
-                run.context.when_unshielded(cancel)
+                run.when_unshielded(cancel)
 
     def _announce_shutdown(self) -> None:
         self._shutting_down = True
         for run, _ in self._runs.values():
-            run.context.signal_shutdown()
+            run.signal_shutdown()
+
+
+def _log_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Logs what a handler's own task or callback raised: without its text, which may quote a payload."""
+    error = context.get("exception")
+    logger.warning(
+        "%s%s",
+        context.get("message", "a task or callback of a handler failed"),
+        f": {type(error).__name__}" if error is not None else "",
+    )
+    logger.debug("the text of that exception", exc_info=error)

@@ -68,7 +68,7 @@ class ThreadExecutor:
     def signal(self, keys: Sequence[AttemptKey], cause: StopCause) -> None:
         for key in keys:
             if not self._give_back(key) and (run := self._runs.get(key)) is not None:
-                run.context.signal(STOP_REASONS[cause])
+                run.signal(STOP_REASONS[cause])
 
     def recall(self, keys: Sequence[AttemptKey]) -> None:
         for key in keys:
@@ -77,7 +77,7 @@ class ThreadExecutor:
     def announce_shutdown(self) -> None:
         self._shutting_down = True
         for run in list(self._runs.values()):
-            run.context.signal_shutdown()
+            run.signal_shutdown()
 
     def resize(self, workers: int) -> None:
         with self._lock:
@@ -156,7 +156,7 @@ class ThreadExecutor:
             return
         try:
             if self._shutting_down:
-                run.context.signal_shutdown()
+                run.signal_shutdown()
             self._outbox.put(Started(key, worker, self._clock.now_us()))
             outcome = run.call()
         finally:
@@ -164,15 +164,12 @@ class ThreadExecutor:
         self._outbox.put(*run.finished(outcome))
 
     def _take(self, key: AttemptKey) -> Run | None:
-        grant = self._pending.get(key)
-        if grant is None:
-            return None
-        run = Run(self._catalogue[grant.handler], grant, self._codec, self._clock, self._outbox)
+        """Makes a grant a run, in one step, so that a signal finds the one or the other."""
         with self._lock:
-            # A grant that was given back may be submitted again, while its first place in the queue is
-            # still to come: two workers can then hold its key.
-            if self._pending.get(key) is not grant:
+            # Gone when it was given back; submitted again meanwhile, it has its key in the queue twice.
+            grant = self._pending.pop(key, None)
+            if grant is None:
                 return None
-            del self._pending[key]
+            run = Run(self._catalogue[grant.handler], grant, self._codec, self._clock, self._outbox)
             self._runs[key] = run
             return run
