@@ -75,16 +75,19 @@ class Acceptance:
         return self._answer(result, "task")
 
     async def accept_many(
-        self, specs: Sequence[TaskSpec], caller: Caller, *, atomic: bool
+        self, specs: Sequence[TaskSpec | MillhandError], caller: Caller, *, atomic: bool
     ) -> list[Inserted | MillhandError]:
-        """Stores a batch, in order.
+        """Stores a batch, in order; what was refused before it came here stands as its refusal.
 
         With `atomic` all or nothing: the first refusal is raised, with the fields of all that are like it.
         """
         self._check_size(specs)
         token = secrets.randbits(62)
         prepared = [
-            _caught(self._prepare, spec, caller, token, f"tasks[{i}]") for i, spec in enumerate(specs)
+            spec
+            if isinstance(spec, MillhandError)
+            else _caught(self._prepare, spec, caller, token, f"tasks[{i}]")
+            for i, spec in enumerate(specs)
         ]
         good = [new for new in prepared if isinstance(new, NewTask)]
         if atomic:
@@ -102,7 +105,7 @@ class Acceptance:
             )
         return answers
 
-    def _check_size(self, specs: Sequence[TaskSpec]) -> None:
+    def _check_size(self, specs: Sequence[TaskSpec | MillhandError]) -> None:
         if not specs:
             raise errors.InvalidArgument("a batch has at least one task", field="tasks")
         if len(specs) > self._max_batch:

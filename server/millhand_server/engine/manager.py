@@ -161,9 +161,12 @@ class TaskManager:
         return await self._call("register_task", caller, self._engine.acceptance.accept, spec, caller)
 
     async def register_tasks(
-        self, specs: Sequence[TaskSpec], *, atomic: bool = True, caller: Caller = ANONYMOUS
+        self, specs: Sequence[TaskSpec | MillhandError], *, atomic: bool = True, caller: Caller = ANONYMOUS
     ) -> list[Inserted | MillhandError]:
-        """Takes a batch in, in order. `atomic`: all or nothing, and what refuses it is raised."""
+        """Takes a batch in, in order. `atomic`: all or nothing, and what refuses it is raised.
+
+        What the caller has refused already stands as its refusal, so that the others keep their places.
+        """
         self._refuse_when_closing()
         accept = self._engine.acceptance.accept_many
         return await self._call("register_tasks", caller, accept, specs, caller, atomic=atomic)

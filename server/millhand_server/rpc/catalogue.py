@@ -59,7 +59,7 @@ def _example(entry: CatalogueEntry, address: str) -> str:
     task: dict[str, object] = {"handler": entry.name}
     if entry.example:
         task["payload"] = _as_json(parse(entry.example))
-    data = shlex.quote(json.dumps({"task": task}, separators=(",", ":"), ensure_ascii=False))
+    data = shlex.quote(json.dumps({"task": task}, separators=(",", ":"), ensure_ascii=False, sort_keys=True))
     return f"grpcurl -plaintext -d {data} {address} millhand.v1.TaskService/ExecuteTask"
 
 

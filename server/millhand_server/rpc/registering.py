@@ -27,10 +27,11 @@ async def register_batch(
     if mode != task_service_pb2.REGISTER_MODE_PER_ITEM:
         specs = [task_spec(task) for task in tasks]
         return await manager.register_tasks(specs, atomic=True, caller=caller)
-    faults = [validation.task_error(task, manager.limits) for task in tasks]
-    good = [task_spec(task) for task, fault in zip(tasks, faults, strict=True) if fault is None]
-    answers = iter(await manager.register_tasks(good, atomic=False, caller=caller) if good else [])
-    return [next(answers) if fault is None else fault for fault in faults]
+    checked = [
+        validation.task_error(task, manager.limits, f"tasks[{i}].") or task_spec(task)
+        for i, task in enumerate(tasks)
+    ]
+    return await manager.register_tasks(checked, atomic=False, caller=caller)
 
 
 def write_results(

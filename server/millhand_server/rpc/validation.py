@@ -41,9 +41,9 @@ def check(request: Message, limits: Limits) -> None:
     faults.check()
 
 
-def task_error(task: task_pb2.TaskSpec, limits: Limits) -> MillhandError | None:
-    """Returns what is wrong with one task of a batch whose tasks fail one by one."""
-    faults = Faults("task.")
+def task_error(task: task_pb2.TaskSpec, limits: Limits, prefix: str) -> MillhandError | None:
+    """Returns what is wrong with one task of a batch whose tasks fail one by one; None if nothing is."""
+    faults = Faults(prefix)
     check_task(faults, task, limits)
     return faults.error() if faults else None
 

@@ -97,6 +97,10 @@ async def test_a_batch_that_fails_item_by_item_answers_in_its_order() -> None:
         "INVALID_ARGUMENT",
         "INVALID_TASK_FUNC",
     ]
+    assert [_violations(result.error) for result in results[1:3]] == [
+        ["tasks[1].priority"],
+        ["tasks[2].handler"],
+    ]
     assert _fields(atomic) == ["tasks[1].priority"]
 
 
@@ -108,8 +112,12 @@ def _info(status: Any) -> error_details_pb2.ErrorInfo:
 
 def _fields(error: grpc.aio.AioRpcError) -> list[str]:
     packed = dict(error.trailing_metadata() or ())[DETAILS_KEY]
+    return _violations(status_pb2.Status.FromString(packed))
+
+
+def _violations(status: Any) -> list[str]:
     request = error_details_pb2.BadRequest()
-    assert any(detail.Unpack(request) for detail in status_pb2.Status.FromString(packed).details)
+    assert any(detail.Unpack(request) for detail in status.details)
     return [violation.field for violation in request.field_violations]
 
 

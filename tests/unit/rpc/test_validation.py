@@ -304,11 +304,11 @@ def test_a_batch_whose_tasks_fail_one_by_one_is_taken_and_judged_task_by_task() 
     tasks = [Spec(handler="echo"), Spec(handler="echo", priority=200)]
 
     validation.check(V1.RegisterTasksRequest(tasks=tasks, mode=V1.REGISTER_MODE_PER_ITEM), LIMITS)
-    good, bad = (validation.task_error(task, LIMITS) for task in tasks)
+    good, bad = (validation.task_error(task, LIMITS, f"tasks[{i}].") for i, task in enumerate(tasks))
 
     assert good is None
     assert bad is not None
-    assert bad.violations[0].field == "task.priority"
+    assert bad.violations[0].field == "tasks[1].priority"
 
 
 @given(st.binary(max_size=200))

@@ -52,7 +52,7 @@ class MsgspecType:
 
     def _convert(self, value: object) -> object:
         # Strings become dates, UUIDs, Decimals and bytes; keys, which JSON has as strings, numbers.
-        return msgspec.convert(value, self.annotation, str_keys=True, dec_hook=_convert_message)
+        return msgspec.convert(value, self.annotation, str_keys=True, dec_hook=_convert_foreign)
 
     def _mismatch(self, error: msgspec.ValidationError, value: object) -> Mismatch:
         text = str(error)
@@ -110,6 +110,8 @@ def schema_of(annotation: object) -> dict[str, Any]:
 
 
 def _schema_of_foreign(kind: type) -> dict[str, Any]:
+    if kind is object:
+        return {}
     if isinstance(kind, type) and issubclass(kind, Message):
         return messages.brief_schema(kind)
     raise UnsupportedType(
@@ -118,8 +120,8 @@ def _schema_of_foreign(kind: type) -> dict[str, Any]:
     )
 
 
-def _convert_message(kind: type, value: Any) -> object:
-    return messages.from_json(kind, value)
+def _convert_foreign(kind: type, value: Any) -> object:
+    return value if kind is object else messages.from_json(kind, value)
 
 
 def _description(said: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 _FORMATS = {
@@ -17,10 +18,46 @@ _FORMATS = {
 }
 _MAX_DEPTH = 5
 
+#: What a string may have to be although its schema does not tell.
+_UNTOLD = (_FORMATS["date-time"], _FORMATS["time"])
+
 
 def example_of(schema: dict[str, Any], *, sparse: bool = False) -> Any:
     """Returns a value; of objects only the fields that are required, or all when none is and not `sparse`."""
     return _Maker(schema.get("$defs", {}), sparse).make(schema, 0)
+
+
+def settled(value: Any, faults_of: Callable[[Any], Sequence[str]]) -> Any:
+    """Tries other strings where an example does not fit: moments, which types may leave without a format.
+
+    Args:
+        value: an example, which is changed.
+        faults_of: returns the paths (`.when`, `[0].name`) at which an example does not fit.
+    """
+    places = dict(_texts(value, ""))
+    while (faults := faults_of(value)) and faults[0] in places:
+        # Each place is tried once, so that this ends.
+        parent, key = places.pop(faults[0])
+        for text in _UNTOLD:
+            parent[key] = text
+            if faults[0] not in faults_of(value):
+                break
+    return value
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Yields the strings in a value: for each its path, what it stands in, and under which key."""
+    if isinstance(value, dict):
+        items = [(f"{path}.{key}", key, item) for key, item in value.items()]
+    elif isinstance(value, list):
+        items = [(f"{path}[{index}]", index, item) for index, item in enumerate(value)]
+    else:
+        return
+    for below, key, item in items:
+        if isinstance(item, str):
+            yield below, (value, key)
+        else:
+            yield from _texts(item, below)
 
 
 class _Maker:
@@ -90,11 +127,20 @@ def _string(schema: dict[str, Any]) -> str:
 
 def _number(schema: dict[str, Any], *, whole: bool) -> float:
     step: float = schema.get("multipleOf", 1)
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    value = step
-    if low is not None and value <= low:
-        value = low if "minimum" in schema else low + (step if whole else step / 2)
-    if high is not None and value > high:
-        value = high if "maximum" in schema else high - step
-    return value
+    low, high = _bounds(schema, step if whole or "multipleOf" in schema else None)
+    if low is not None and step < low:
+        return low
+    return high if high is not None and step > high else step
+
+
+def _bounds(schema: dict[str, Any], step: float | None) -> tuple[float | None, float | None]:
+    """Returns the least and the greatest number allowed, for a fraction between open bounds their middle."""
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if step is None and above is not None and below is not None:
+        return (above + below) / 2, (above + below) / 2
+    if above is not None:
+        low = above + (step or 1)
+    if below is not None:
+        high = below - (step or 1)
+    return low, high

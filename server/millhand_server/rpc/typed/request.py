@@ -15,7 +15,7 @@ from millhand_server.rpc import json_value
 from millhand_server.rpc.payload import parse, type_name, unpack_as
 from millhand_server.rpc.typed import messages
 from millhand_server.rpc.typed.annotation import Arms, arms_of
-from millhand_server.rpc.typed.example import example_of
+from millhand_server.rpc.typed.example import example_of, settled
 from millhand_server.rpc.typed.json_type import json_type, published
 from millhand_server.rpc.typed.mismatch import Fault, Mismatch
 
@@ -69,15 +69,24 @@ class TypedRequest:
 
     def example(self) -> bytes:
         """Returns an encoded payload of this type; empty if none can be made up."""
-        for candidate in self._candidates():
-            encoded = candidate.SerializeToString(deterministic=True)
-            try:
-                self.decode(encoded)
-            except InvalidPayload:
-                # A rule that no schema tells, such as a validator of the type's own.
-                continue
-            return encoded
+        if self.shape.schema is None:
+            blob = payload_pb2.Blob(data=b"hello")
+            return _encoded(payload_pb2.Payload(blob=blob)) if self._arms.blob is not None else b""
+        for sparse in (False, True):
+            example = settled(example_of(self.shape.schema, sparse=sparse), self._faults)
+            # Some rules no schema tells, such as those of a validator.
+            if not self._faults(example):
+                return _encoded(_json_payload(example))
         return b""
+
+    def _faults(self, value: object) -> list[str]:
+        try:
+            self.decode(_encoded(_json_payload(value)))
+        except InvalidPayload as error:
+            return [violation.field.removeprefix("json") for violation in error.violations]
+        except json_value.Fault as fault:
+            return [fault.path]
+        return []
 
     def _from_json(self, value: object) -> object:
         if value is None and (self._arms.null or self._json is None):
@@ -122,17 +131,15 @@ class TypedRequest:
             return published(self._json.schema)
         return None if self._mapped is None else published(messages.schema_of(self._mapped))
 
-    def _candidates(self) -> list[payload_pb2.Payload]:
-        if self.shape.schema is None:
-            blob = payload_pb2.Blob(data=b"hello")
-            return [payload_pb2.Payload(blob=blob)] if self._arms.blob is not None else []
-        made = [payload_pb2.Payload(), payload_pb2.Payload()]
-        for candidate, sparse in zip(made, (False, True), strict=True):
-            try:
-                json_value.fill(candidate.json, example_of(self.shape.schema, sparse=sparse), _MAX_DEPTH)
-            except json_value.Fault:
-                candidate.Clear()
-        return made
+
+def _json_payload(value: object) -> payload_pb2.Payload:
+    payload = payload_pb2.Payload()
+    json_value.fill(payload.json, value, _MAX_DEPTH)
+    return payload
+
+
+def _encoded(payload: payload_pb2.Payload) -> bytes:
+    return payload.SerializeToString(deterministic=True)
 
 
 def _listed(arms: Arms, message_names: dict[str, type[Message]]) -> str:
