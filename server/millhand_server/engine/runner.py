@@ -121,7 +121,7 @@ class Run:
         return frames
 
     def _begin(self) -> TaskContext | None:
-        """Returns the context, with what was signalled before it was there; None if the handler takes none."""
+        """Returns the context, with what was signalled before; None if the handler takes none."""
         if not self.handler.takes_context:
             return None
         context = TaskContext(_info(self.handler, self.grant, self._codec), self._reporter)
