@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from tests.fakes.clock import FakeClock
 from tests.fakes.store import FaultyStore, Script
 
 from millhand_server.core.ports import Retention, TaskStore
 from millhand_server.store.memory import MemoryStore
+from millhand_server.testing.clock import FakeClock
 
 OpenStore = Callable[[Retention], Awaitable[TaskStore]]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.fakes.clock import FakeClock
 from tests.fakes.tasks import ECHO, OWNER, ended, handler_failed
 
 from millhand_server.core.ports import Inserted, LaneHead, TaskStore, Want
@@ -18,6 +17,7 @@ from millhand_server.core.transition import (
     failed,
     started,
 )
+from millhand_server.testing.clock import FakeClock
 
 PLENTY = 1_000_000
 

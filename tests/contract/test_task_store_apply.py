@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 from tests.contract.steps import change, claim, complete, log_ids, put, read, start
-from tests.fakes.clock import FakeClock
 from tests.fakes.tasks import ended, handler_failed, new_task
 
 from millhand_server.core.ports import Applied, CancelMark, TaskStore
@@ -28,6 +27,7 @@ from millhand_server.core.transition import (
     timed_out,
     timeout_error,
 )
+from millhand_server.testing.clock import FakeClock
 
 ERROR = handler_failed()
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from tests.contract.steps import change, claim, complete, ids, lane_of, put, read, start
-from tests.fakes.clock import FakeClock
 from tests.fakes.tasks import ECHO, OWNER, ended, handler_failed, new_task
 
 from millhand_server.core.ports import LaneHead, TaskStore, Want
@@ -18,6 +17,7 @@ from millhand_server.core.transition import (
     returned,
     timeout_error,
 )
+from millhand_server.testing.clock import FakeClock
 
 SLEEP = Lane("default", "", "sleep")
 

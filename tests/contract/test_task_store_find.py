@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 from tests.contract.steps import change, claim, complete, finish_one, found_ids, put, start
-from tests.fakes.clock import START_US, FakeClock
 from tests.fakes.tasks import ended, handler_failed, new_task
 
 from millhand_server.core.ports import TaskStore
@@ -10,6 +9,7 @@ from millhand_server.core.query import EVERYTHING, Order, Page, Seen, TaskFilter
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import SECOND_US, Owner
 from millhand_server.core.transition import NOTHING_REPORTED, retrying
+from millhand_server.testing.clock import START_US, FakeClock
 
 _LATE = START_US + 10 * SECOND_US
 

@@ -5,7 +5,6 @@ import re
 import pytest
 from tests.contract.conftest import OpenStore
 from tests.contract.steps import claim, complete, found_ids, put, read, start
-from tests.fakes.clock import FakeClock
 from tests.fakes.tasks import new_task
 
 from millhand_server.core.errors import StoreUnavailable
@@ -13,6 +12,7 @@ from millhand_server.core.ports import Conflict, Full, Inserted, Retention, Task
 from millhand_server.core.query import EVERYTHING
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import SECOND_US, NewTask
+from millhand_server.testing.clock import FakeClock
 
 
 async def test_open_answers_the_epoch_of_the_log(store: TaskStore) -> None:

@@ -15,13 +15,13 @@ from tests.contract.steps import (
     read,
     start,
 )
-from tests.fakes.clock import FakeClock
 from tests.fakes.tasks import new_task
 
 from millhand_server.core.ports import Inserted, Pruned, Retention, TaskStore
 from millhand_server.core.query import EVERYTHING, TaskFilter
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import SECOND_US
+from millhand_server.testing.clock import FakeClock
 
 DAY_US = 24 * 3600 * SECOND_US
 KEEP_ALL = Retention(age_us=0, failed_age_us=0, count=0, bytes=0)

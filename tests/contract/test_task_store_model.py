@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     rule,
 )
 from tests.contract.steps import log_ids
-from tests.fakes.clock import FakeClock
 from tests.fakes.tasks import ECHO, OWNER, ended, handler_failed, new_task
 
 from millhand_server.core.ports import Retention, TaskStore, Want
@@ -36,6 +35,7 @@ from millhand_server.core.transition import (
     started,
 )
 from millhand_server.store.memory import MemoryStore
+from millhand_server.testing.clock import FakeClock
 
 T = TypeVar("T")
 

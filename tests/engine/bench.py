@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from tests.fakes.clock import FakeClock
 from tests.fakes.codec import JsonCodec
-from tests.fakes.executor import HandDrivenExecutor
 from tests.fakes.store import FaultyStore, Script
 
 from millhand.kit import Handlers
@@ -18,20 +16,17 @@ from millhand_server.core.ports import Retention
 from millhand_server.core.query import EVERYTHING
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import AttemptKey, RetryPolicy, Task, TaskSpec
-from millhand_server.engine.answers import CloseMode, Drained, ResultFrame, StreamFrame
+from millhand_server.engine.answers import ResultFrame, StreamFrame
 from millhand_server.engine.catalogue import Catalogue
 from millhand_server.engine.manager import TaskManager
 from millhand_server.engine.options import Limits, ManagerOptions
 from millhand_server.engine.reading import ReadRequest, ResultReader
 from millhand_server.store.memory import MemoryStore
+from millhand_server.testing.clock import FakeClock
+from millhand_server.testing.executor import PATIENCE_S, HandDrivenExecutor
+from millhand_server.testing.stepping import SteppedManager
 
 T = TypeVar("T")
-
-#: What does not come within this many real seconds will not come.
-PATIENCE_S = 5.0
-
-#: How often the loop goes round before the engine counts as having done all that it can do now.
-_TURNS = 60
 
 SEED = 7
 
@@ -70,7 +65,7 @@ def spec(task_id: str = "", handler: str = "work", **fields: Any) -> TaskSpec:
     return TaskSpec(id=task_id, handler=handler, **fields)
 
 
-class Bench:
+class Bench(SteppedManager[HandDrivenExecutor]):
     """One manager and all that a test moves it with."""
 
     def __init__(
@@ -81,45 +76,24 @@ class Bench:
         make_executor: Callable[[FakeClock], HandDrivenExecutor] = HandDrivenExecutor,
         catalogue: Catalogue | None = None,
     ) -> None:
-        self.clock = FakeClock()
+        clock = FakeClock()
         self.script = Script()
-        self.memory = MemoryStore(self.clock, retention)
+        self.memory = MemoryStore(clock, retention)
         self.store = FaultyStore(self.memory, self.script)
-        self.threads = make_executor(self.clock)
-        self.loops = HandDrivenExecutor(self.clock, Isolation.ASYNC)
+        threads, loops = make_executor(clock), HandDrivenExecutor(clock, Isolation.ASYNC)
         self.options = options
-        self.manager = TaskManager(
+        manager = TaskManager(
             store=self.store,
-            executors=(self.threads, self.loops),
+            executors=(threads, loops),
             catalogue=catalogue or Catalogue(handlers(), options, JsonCodec()),
-            clock=self.clock,
+            clock=clock,
             options=options,
             retention=retention,
             node="node-1",
             random_source=random.Random(SEED),
         )
-        self._spawned: list[asyncio.Task[Any]] = []
+        super().__init__(manager, clock, threads, loops)
         self._readers: list[ResultReader] = []
-
-    async def settle(self) -> None:
-        """Lets the engine do all that it can do at this instant."""
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
-
-    async def pass_time(self, seconds: float, *, step: float | None = None) -> None:
-        """Moves the clock on, in steps if what happens on the way sets further alarms."""
-        await self.settle()
-        left = seconds
-        while left > 1e-9:
-            self.clock.advance(min(step or seconds, left))
-            left -= step or seconds
-            await self.settle()
-
-    def spawn(self, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Starts a call beside the test; it is cancelled with the bench."""
-        task = asyncio.create_task(call)
-        self._spawned.append(task)
-        return task
 
     async def register(self, *specs: TaskSpec) -> list[Task]:
         """Registers tasks one by one, and lets the engine take note of them."""
@@ -136,26 +110,6 @@ class Bench:
         """The ids granted to the threads so far, in order."""
         return [grant.key.task_id for grant in self.threads.grants]
 
-    def key(self, task_id: str, executor: HandDrivenExecutor | None = None) -> AttemptKey:
-        """Returns the key of the task's newest grant."""
-        keys = [grant.key for grant in (executor or self.threads).grants if grant.key.task_id == task_id]
-        assert keys, f"{task_id} was not granted"
-        return keys[-1]
-
-    async def begin(self, task_id: str) -> AttemptKey:
-        """Lets the code of a granted task begin."""
-        await self.settle()
-        key = self.key(task_id)
-        self.threads.begin(key)
-        await self.settle()
-        return key
-
-    async def end(self, task_id: str, outcome: Outcome | None = None) -> Task:
-        """Lets the code of a running task end, and returns the task as it is then."""
-        self.threads.finish(self.key(task_id), outcome)
-        await self.settle()
-        return await self.task(task_id)
-
     async def run(self, task_id: str, outcome: Outcome | None = None) -> Task:
         """Lets a granted task begin and end."""
         await self.begin(task_id)
@@ -165,12 +119,6 @@ class Bench:
         """Registers a task and lets its code begin."""
         await self.put(task_id, **fields)
         return await self.begin(task_id)
-
-    async def task(self, task_id: str) -> Task:
-        return await self.manager.get_task(task_id)
-
-    async def status(self, task_id: str) -> TaskStatus:
-        return (await self.task(task_id)).status
 
     async def statuses(self, *ids: str) -> list[TaskStatus]:
         return [await self.status(task_id) for task_id in ids]
@@ -185,24 +133,12 @@ class Bench:
         self._readers.append(reader)
         return reader
 
-    async def close(self, mode: CloseMode = CloseMode.NOW) -> Drained:
-        """Closes the manager, passing the time that it waits for code that does not end."""
-        closing = asyncio.create_task(self.manager.close(mode))
-        for _ in range(60):
-            await self.settle()
-            if closing.done():
-                break
-            self.clock.advance(1)
-        return await soon(closing)
-
     async def tear_down(self) -> None:
         self.script.heal()
         await self.close()
         for reader in self._readers:
             reader.close()
-        for task in self._spawned:
-            task.cancel()
-        await asyncio.gather(*self._spawned, return_exceptions=True)
+        await self.end_spawned()
 
 
 async def soon(awaited: Awaitable[T]) -> T:

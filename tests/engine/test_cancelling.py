@@ -39,7 +39,7 @@ async def test_a_task_that_waits_is_dequeued(open_bench: OpenBench, status: str)
     await _bring_to(bench, "a", TaskStatus[status])
 
     answer = await soon(cancel(bench, "a", "not needed", wait_us=SECOND_US))
-    await bench.pass_time(3600)
+    await bench.advance(3600)
 
     assert answer.outcome is CancelOutcome.DEQUEUED
     assert reason_of(answer.task) == "not needed"
@@ -58,7 +58,7 @@ async def _bring_to(bench: Bench, task_id: str, status: TaskStatus) -> None:
         await bench.put("takes the token", task_id)
     else:
         await bench.start("holds the worker")
-        await bench.pass_time(10)
+        await bench.advance(10)
         await bench.put(task_id)
     assert await bench.status(task_id) is status
 
@@ -92,7 +92,7 @@ async def test_whatever_else_than_success_ends_a_cancelled_attempt_the_task_is_c
     await soon(cancel(bench, "a", "not needed"))
 
     task = await bench.end("a", outcome)
-    await bench.pass_time(3600)
+    await bench.advance(3600)
 
     assert reason_of(task) == "not needed"
     assert bench.granted == ["a"]
@@ -133,7 +133,7 @@ async def test_a_cancel_whose_wait_is_over_says_that_it_signalled(bench: Bench) 
     await bench.start("a")
     call = cancel(bench, "a", wait_us=5 * SECOND_US)
 
-    await bench.pass_time(5)
+    await bench.advance(5)
 
     assert (await soon(call)).outcome is CancelOutcome.SIGNALLED
 
@@ -142,7 +142,7 @@ async def test_a_cancel_does_not_say_stopped_of_code_that_runs_on_after_its_time
     await bench.start("a", timeout_us=2 * SECOND_US, retries=0)
     call = cancel(bench, "a", wait_us=5 * SECOND_US)
 
-    await bench.pass_time(5, step=1)
+    await bench.advance(5)
     answer = await soon(call)
 
     assert (answer.outcome, answer.task.status) == (CancelOutcome.SIGNALLED, TaskStatus.CANCELLED)
@@ -152,7 +152,7 @@ async def test_a_cancel_says_so_when_the_code_counts_as_stuck(bench: Bench) -> N
     await bench.start("a")
     call = cancel(bench, "a", wait_us=60 * SECOND_US)
 
-    await bench.pass_time(11, step=1)
+    await bench.advance(11)
     answer = await soon(call)
 
     assert (answer.outcome, answer.task.stuck) == (CancelOutcome.NOT_STOPPABLE, True)
@@ -162,7 +162,7 @@ async def test_a_cancel_says_so_when_the_code_counts_as_stuck(bench: Bench) -> N
 async def test_a_second_cancel_of_stuck_code_says_so_at_once(bench: Bench) -> None:
     await bench.start("a")
     await soon(cancel(bench, "a"))
-    await bench.pass_time(11, step=1)
+    await bench.advance(11)
 
     answer = await soon(cancel(bench, "a", wait_us=60 * SECOND_US))
 
@@ -236,7 +236,7 @@ async def test_several_claimed_tasks_are_dequeued_in_one_call(open_bench: OpenBe
 
 async def test_a_timed_out_attempt_that_is_cancelled_has_no_retry(bench: Bench) -> None:
     await bench.start("a", timeout_us=2 * SECOND_US, retries=3)
-    await bench.pass_time(2)
+    await bench.advance(2)
     await soon(cancel(bench, "a", "not needed"))
 
     task = await bench.end("a", Stopped())
@@ -341,7 +341,7 @@ async def test_cancel_all_and_wait_names_what_still_runs_when_its_time_is_over(
     await bench.settle()
     await bench.end("stops", Stopped())
 
-    await bench.pass_time(5)
+    await bench.advance(5)
 
     assert await soon(call) == AllCancelled(
         {CancelOutcome.STOPPED: 1, CancelOutcome.SIGNALLED: 1}, ("runs on",)
@@ -352,7 +352,7 @@ async def test_cancel_all_and_wait_does_not_wait_for_stuck_code(bench: Bench) ->
     await bench.start("a")
     call = bench.spawn(bench.manager.cancel_all_and_wait(EVERYTHING))
 
-    await bench.pass_time(11, step=1)
+    await bench.advance(11)
 
     assert await soon(call) == AllCancelled({CancelOutcome.NOT_STOPPABLE: 1}, ("a",))
 
@@ -361,6 +361,6 @@ async def test_cancel_all_and_wait_names_code_that_runs_on_though_its_task_is_fi
     await bench.start("a", timeout_us=2 * SECOND_US, retries=0)
     call = bench.spawn(bench.manager.cancel_all_and_wait(EVERYTHING, timeout_us=5 * SECOND_US))
 
-    await bench.pass_time(5, step=1)
+    await bench.advance(5)
 
     assert await soon(call) == AllCancelled({CancelOutcome.SIGNALLED: 1}, ("a",))

@@ -65,7 +65,7 @@ async def test_nothing_is_claimed_ahead_under_a_rate_limit(open_bench: OpenBench
 async def test_nothing_is_claimed_ahead_for_loops(open_bench: OpenBench) -> None:
     bench = await open_bench()
     await bench.put("measured", handler="loop")
-    bench.loops.run(bench.key("measured", bench.loops))
+    bench.loops.run(bench.key("measured"))
     await bench.settle()
 
     await bench.put("a", "b", handler="loop")
@@ -79,7 +79,7 @@ async def test_what_was_claimed_ahead_and_waits_longer_goes_back(bench: Bench) -
     await bench.begin("a")
     assert bench.granted == ["a", "b", "c"]
 
-    await bench.pass_time(0.2)
+    await bench.advance(0.2)
 
     assert [key.task_id for key in bench.threads.recalls] == ["b", "c"]
     assert bench.threads.waiting == {}
@@ -91,7 +91,7 @@ async def test_what_went_back_is_not_claimed_ahead_again_before_a_worker_is_free
     await bench.put("a", "b", "c")
     await bench.begin("a")
 
-    await bench.pass_time(2, step=0.1)
+    await bench.advance(2)
     claimed = bench.granted
     await bench.end("a")
 
@@ -106,7 +106,7 @@ async def test_an_urgent_task_waits_less_than_a_second_for_those_claimed_ahead(b
     assert len(bench.granted) == 40
 
     await bench.put("urgent", priority=-1)
-    await bench.pass_time(0.9, step=0.1)
+    await bench.advance(0.9)
     await bench.end("0")
 
     assert bench.granted[40] == "urgent"
@@ -116,7 +116,7 @@ async def test_claims_that_come_back_raise_no_attempt(bench: Bench) -> None:
     await measure(bench, 0.001)
     await bench.put("a", "b")
     await bench.begin("a")
-    await bench.pass_time(0.2)
+    await bench.advance(0.2)
     await bench.end("a")
 
     task = await bench.run("b")
@@ -141,6 +141,6 @@ async def test_a_claimed_task_is_not_begun_after_its_start_timeout(bench: Bench)
     await bench.put("b", start_timeout_us=SECOND_US // 10)
     assert bench.granted == ["a", "b"]
 
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
 
     assert await bench.status("b") is TaskStatus.CONTEXT_DEADLINE_REACHED

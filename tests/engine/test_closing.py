@@ -22,7 +22,7 @@ async def test_running_work_may_finish_in_the_grace_and_nothing_new_begins(bench
     await bench.start("a")
     await bench.put("b")
     closing = bench.spawn(bench.manager.close())
-    await bench.pass_time(19)
+    await bench.advance(19)
     early = closing.done()
 
     task = await bench.end("a", succeeded(b"42"))
@@ -41,7 +41,7 @@ async def test_after_the_grace_attempts_are_told_to_stop_and_an_interrupted_one_
     key = await bench.start("a", retries=0)
     closing = bench.spawn(bench.manager.close(timeout_us=3 * SECOND_US))
 
-    await bench.pass_time(3)
+    await bench.advance(3)
     signals = list(bench.threads.signals)
     task = await bench.end("a", Stopped())
 
@@ -53,7 +53,7 @@ async def test_after_the_grace_attempts_are_told_to_stop_and_an_interrupted_one_
 async def test_a_handler_that_still_finishes_after_the_grace_has_done_the_work(bench: Bench) -> None:
     await bench.start("a")
     closing = bench.spawn(bench.manager.close(timeout_us=0))
-    await bench.pass_time(0.001)
+    await bench.advance(0.001)
 
     task = await bench.end("a", succeeded(b"42"))
 
@@ -76,7 +76,7 @@ async def test_now_skips_the_grace(bench: Bench) -> None:
 async def test_now_ends_a_grace_that_still_runs_and_both_get_the_same_answer(bench: Bench) -> None:
     await bench.start("a")
     graceful = bench.spawn(bench.manager.close())
-    await bench.pass_time(1)
+    await bench.advance(1)
     unsignalled = not bench.threads.signals
 
     now = bench.spawn(bench.manager.close(CloseMode.NOW))
@@ -98,9 +98,9 @@ async def test_code_that_does_not_stop_is_left_behind(bench: Bench) -> None:
     await bench.start("a")
     closing = bench.spawn(bench.manager.close(CloseMode.NOW))
 
-    await bench.pass_time(4.9)
+    await bench.advance(4.9)
     early = closing.done()
-    await bench.pass_time(0.2)
+    await bench.advance(0.2)
 
     assert not early
     assert await soon(closing) == Drained({TaskStatus.RUNNING: 1})
@@ -190,7 +190,7 @@ async def test_a_closing_manager_is_not_ready(bench: Bench) -> None:
     await bench.start("a")
     bench.spawn(bench.manager.close())
 
-    await bench.pass_time(0.5)
+    await bench.advance(0.5)
 
     assert not bench.manager.is_ready()
     assert told == [True, False]

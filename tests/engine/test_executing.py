@@ -105,7 +105,7 @@ async def test_a_wait_that_is_over_leaves_the_task_running(bench: Bench) -> None
     call = execute(bench, spec("a"), timeout_us=2 * SECOND_US)
     await bench.begin("a")
 
-    await bench.pass_time(2)
+    await bench.advance(2)
 
     with pytest.raises(TaskTimeout) as raised:
         await soon(call)
@@ -118,7 +118,7 @@ async def test_a_wait_that_is_over_cancels_the_task_if_asked_to(bench: Bench) ->
     await bench.begin("a")
     queued = execute(bench, spec("b"), timeout_us=2 * SECOND_US, cancel_on_timeout=True)
 
-    await bench.pass_time(2)
+    await bench.advance(2)
 
     for call in (running, queued):
         with pytest.raises(TaskTimeout):
@@ -237,12 +237,13 @@ async def test_an_executed_task_waits_for_a_free_worker_all_the_same(bench: Benc
 
 async def test_an_executed_task_waits_for_the_rate_limit_all_the_same(open_bench: OpenBench) -> None:
     bench = await open_bench(tasks_per_second=1, max_workers=4)
-    await bench.put("takes the token", "a")
+    await bench.start("takes the token")
+    await bench.put("a")
 
     execute(bench, "a")
     await bench.settle()
     before = bench.granted
-    await bench.pass_time(1)
+    await bench.advance(1.1)
 
     assert before == ["takes the token"]
     assert bench.granted == ["takes the token", "a"]

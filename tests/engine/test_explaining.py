@@ -41,7 +41,7 @@ async def test_a_running_task_needs_no_explanation(bench: Bench) -> None:
 
 async def test_a_scheduled_task_is_not_due(bench: Bench) -> None:
     await bench.put("a", delay_us=60 * SECOND_US)
-    await bench.pass_time(20)
+    await bench.advance(20)
 
     explanation = await explain(bench, "a")
 
@@ -117,7 +117,7 @@ async def test_a_task_waits_for_max_tasks_though_workers_are_free(open_bench: Op
 async def test_stuck_workers_are_a_reason(bench: Bench) -> None:
     await bench.start("stuck", timeout_us=SECOND_US, retries=0)
     await bench.put("a")
-    await bench.pass_time(12, step=1)
+    await bench.advance(12)
 
     found = await block(bench, "a", BlockReason.WORKERS_STUCK)
 
@@ -153,7 +153,7 @@ async def test_a_manager_that_closes_starts_nothing_new(bench: Bench) -> None:
 
 async def test_the_start_is_estimated_from_what_is_ahead_and_how_long_it_takes(bench: Bench) -> None:
     await bench.start("measured")
-    await bench.pass_time(10)
+    await bench.advance(10)
     await bench.end("measured")
     await bench.start("running")
     await bench.put("before", "before too", "a")

@@ -182,7 +182,7 @@ async def test_a_failed_task_outlives_its_result_and_keeps_its_place_before_the_
     await bench.put("failed", retries=0)
     await bench.run("failed", FAILED)
     await finish(bench, "newer")
-    await bench.pass_time(10)
+    await bench.advance(10)
     await finish(bench, "newest")
     wanted = TaskFilter(ids=frozenset({"failed", "newest"}))
 

@@ -26,10 +26,10 @@ async def test_a_backlog_goes_on_when_the_clock_is_set_back(bench: Bench) -> Non
 
 async def test_a_task_starts_soon_when_the_clock_is_set_past_its_time(bench: Bench) -> None:
     await bench.put("a", delay_us=HOUR * SECOND_US)
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
     bench.clock.jump(2 * HOUR)
 
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert bench.granted == ["a"]
 
@@ -37,10 +37,10 @@ async def test_a_task_starts_soon_when_the_clock_is_set_past_its_time(bench: Ben
 async def test_a_deadline_is_noticed_soon_when_the_clock_is_set_past_it(bench: Bench) -> None:
     await bench.start("busy")
     await bench.put("a", deadline_us=bench.clock.now_us() + HOUR * SECOND_US)
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
     bench.clock.jump(2 * HOUR)
 
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert await bench.status("a") is TaskStatus.CONTEXT_DEADLINE_REACHED
 
@@ -48,13 +48,13 @@ async def test_a_deadline_is_noticed_soon_when_the_clock_is_set_past_it(bench: B
 async def test_of_two_calls_to_close_the_shorter_grace_counts(bench: Bench) -> None:
     await bench.start("a")
     first = bench.spawn(bench.manager.close(timeout_us=10_000 * 365 * 24 * HOUR * SECOND_US))
-    await bench.pass_time(1)
+    await bench.advance(1)
     second = bench.spawn(bench.manager.close(timeout_us=SECOND_US))
 
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert [signal[1].name for signal in bench.threads.signals] == ["SHUTDOWN"]
-    await bench.pass_time(5)
+    await bench.advance(5)
     assert await soon(first) == await soon(second)
 
 

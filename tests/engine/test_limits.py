@@ -29,7 +29,7 @@ async def test_as_many_start_at_once_as_the_burst_allows_and_the_rest_at_the_rat
     at_once = begin_all(bench)
     later = 0
     for _ in range(101):
-        await bench.pass_time(0.01)
+        await bench.advance(0.01)
         later += begin_all(bench)
 
     assert (at_once, later) == (2, 20)
@@ -40,9 +40,9 @@ async def test_a_low_rate_lets_one_start_at_a_time(open_bench: OpenBench) -> Non
     await bench.put("a", "b", "c")
     await bench.begin("a")
 
-    await bench.pass_time(1.9)
+    await bench.advance(1.9)
     early = bench.granted
-    await bench.pass_time(0.2)
+    await bench.advance(0.2)
 
     assert (early, bench.granted) == (["a"], ["a", "b"])
 
@@ -75,7 +75,7 @@ async def test_a_head_that_waits_for_a_worker_alone_is_queued(open_bench: OpenBe
     await bench.start("holds the worker")
     await bench.put("a")
 
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert await bench.status("a") is TaskStatus.QUEUED
 
@@ -118,8 +118,8 @@ async def test_max_tasks_bounds_threads_and_loops_together(open_bench: OpenBench
     await bench.put("a", "b", "c")
 
     held = ([grant.key.task_id for grant in bench.loops.grants], bench.granted)
-    bench.loops.begin(bench.key("l1", bench.loops))
-    bench.loops.finish(bench.key("l1", bench.loops))
+    bench.loops.begin(bench.key("l1"))
+    bench.loops.finish(bench.key("l1"))
     await bench.settle()
 
     assert held == (["l1", "l2"], ["a"])

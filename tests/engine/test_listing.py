@@ -90,7 +90,7 @@ async def test_filters_ask_for_statuses_as_they_are_shown(bench: Bench) -> None:
         await listed(bench, of_status(status))
         for status in (TaskStatus.RETRYING, TaskStatus.SCHEDULED, TaskStatus.QUEUED)
     ]
-    await bench.pass_time(10)
+    await bench.advance(10)
     after = [
         await listed(bench, of_status(status))
         for status in (TaskStatus.RETRYING, TaskStatus.SCHEDULED, TaskStatus.QUEUED)
@@ -103,7 +103,7 @@ async def test_filters_ask_for_statuses_as_they_are_shown(bench: Bench) -> None:
 async def test_listed_tasks_have_the_statuses_they_were_asked_for(bench: Bench) -> None:
     await bench.start("running")
     await bench.put("scheduled", delay_us=10 * SECOND_US)
-    await bench.pass_time(10)
+    await bench.advance(10)
 
     page = await bench.manager.get_tasks(of_status(TaskStatus.QUEUED), Page(limit=10))
 
@@ -142,7 +142,7 @@ async def test_progress_and_heartbeats_outlive_their_attempt(bench: Bench) -> No
     bench.threads.progress(key, 0.25)
     bench.threads.heartbeat(key, b"row 7")
     await bench.end("a", FAILED)
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     task = await bench.task("a")
 

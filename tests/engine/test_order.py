@@ -79,9 +79,9 @@ async def test_a_scheduled_task_starts_when_its_time_has_come_and_not_before(ben
     await bench.put("b", delay_us=90 * SECOND_US)
 
     before = await bench.statuses("a", "b")
-    await bench.pass_time(59.9)
+    await bench.advance(59.9)
     granted_early = bench.granted
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
     granted_in_time = bench.granted
 
     assert before == [TaskStatus.SCHEDULED, TaskStatus.SCHEDULED]
@@ -93,7 +93,7 @@ async def test_a_scheduled_task_is_queued_once_due_though_no_worker_is_free(benc
     await bench.start("holds the worker")
     await bench.put("a", delay_us=60 * SECOND_US)
 
-    await bench.pass_time(60)
+    await bench.advance(60)
 
     assert await bench.status("a") is TaskStatus.QUEUED
 
@@ -108,9 +108,9 @@ async def test_tasks_that_become_due_are_ordered_by_their_due_time(bench: Bench)
     await bench.start("holds the worker")
     await bench.put("due second", delay_us=20 * SECOND_US)
     await bench.put("due first", delay_us=10 * SECOND_US)
-    await bench.pass_time(15)
+    await bench.advance(15)
     await bench.put("due third", delay_us=15 * SECOND_US)
-    await bench.pass_time(15)
+    await bench.advance(15)
     await bench.end("holds the worker")
 
     order = await run_all(bench, 3)

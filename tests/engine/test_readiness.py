@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import pytest
 from tests.engine.bench import Bench, options, soon
 from tests.engine.conftest import OpenBench
-from tests.fakes.executor import HandDrivenExecutor
 from tests.fakes.store import Behaviour, Script
 
 from millhand_server.core.execution import StopCause
 from millhand_server.core.task import SECOND_US, AttemptKey
+from millhand_server.testing.executor import HandDrivenExecutor
 
 
 class BrokenScript(Script):
@@ -45,7 +45,7 @@ async def test_a_loop_that_dies_leaves_the_manager_broken_and_says_so(
 
     await bench.begin("a")
     bench.threads.finish(bench.key("a"))
-    await bench.pass_time(6, step=1)
+    await bench.advance(6)
 
     await soon(bench.manager.readiness.broken.wait())
     assert not bench.manager.is_ready()
@@ -66,7 +66,7 @@ async def test_a_watchdog_that_dies_leaves_the_manager_broken() -> None:
     await bench.manager.start()
     key = await bench.start("a", timeout_us=SECOND_US)
 
-    await bench.pass_time(1)
+    await bench.advance(1)
     bench.threads.finish(key)
 
     assert bench.manager.readiness.broken.is_set()
@@ -81,8 +81,8 @@ async def test_subscribers_are_told_of_each_change_and_of_the_state_when_they_co
     bench.manager.readiness.subscribe(told.append)
     await bench.start("stuck", timeout_us=SECOND_US, retries=0)
 
-    await bench.pass_time(12, step=1)
+    await bench.advance(12)
     await bench.end("stuck")
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert told == [True, False, True]

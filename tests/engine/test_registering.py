@@ -256,7 +256,7 @@ async def test_an_interrupted_attempt_never_meets_a_full_queue(open_bench: OpenB
     await bench.start("a")
     await bench.put("fills the queue")
     closing = bench.spawn(bench.manager.close(timeout_us=0))
-    await bench.pass_time(0.001)
+    await bench.advance(0.001)
 
     after = await bench.end("a", Stopped())
     await closing

@@ -212,9 +212,9 @@ async def test_a_reader_that_has_nothing_to_say_for_long_says_so(bench: Bench) -
     await soon(reader.read())
     reading = bench.spawn(reader.read())
 
-    await bench.pass_time(14.9)
+    await bench.advance(14.9)
     early = reading.done()
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
 
     assert not early
     assert await soon(reading) == [KeepAliveFrame(Cursor(bench.manager.epoch, 0))]
@@ -227,7 +227,7 @@ async def test_a_keep_alive_carries_a_reader_on_over_what_does_not_match(bench: 
     await bench.settle()
     await finish(bench, "a", "b", "c")
 
-    await bench.pass_time(15)
+    await bench.advance(15)
     [frame] = await soon(reading)
 
     assert frame == KeepAliveFrame(Cursor(bench.manager.epoch, 3))
@@ -289,7 +289,7 @@ async def test_progress_never_follows_its_tasks_result(bench: Bench, max_results
 async def test_what_timed_out_code_still_reports_is_dropped(bench: Bench) -> None:
     reader = await bench.reader(follow=True, include_progress=True)
     key = await bench.start("a", timeout_us=SECOND_US, retries=0)
-    await bench.pass_time(1)
+    await bench.advance(1)
     before = await read_results(reader, 1)
 
     bench.threads.progress(key, 0.5)

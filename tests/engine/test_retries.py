@@ -22,7 +22,7 @@ async def test_a_failed_attempt_is_tried_again_after_delays_that_grow(bench: Ben
     for _ in range(3):
         assert (await bench.run("a", FAILED)).status is TaskStatus.RETRYING
         delays.append(await delay_of(bench, "a"))
-        await bench.pass_time(delays[-1])
+        await bench.advance(delays[-1])
     last = await bench.run("a", FAILED)
 
     assert delays == [1, 2, 4]
@@ -37,9 +37,9 @@ async def test_a_retry_waits_for_its_time_and_frees_its_worker_meanwhile(bench: 
     await bench.run("a", FAILED)
     granted_at_once = bench.granted
     await bench.run("b")
-    await bench.pass_time(0.9)
+    await bench.advance(0.9)
     granted_early = bench.granted
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
 
     assert granted_at_once == granted_early == ["a", "b"]
     assert bench.granted == ["a", "b", "a"]
@@ -48,7 +48,7 @@ async def test_a_retry_waits_for_its_time_and_frees_its_worker_meanwhile(bench: 
 async def test_a_task_that_succeeds_in_the_end_keeps_its_failed_attempts(bench: Bench) -> None:
     await bench.put("a")
     await bench.run("a", Failed("BUSY", "later", from_handler=True))
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     task = await bench.run("a", succeeded(b"42"))
 
@@ -67,7 +67,7 @@ async def test_delays_stop_growing_at_their_limit(bench: Bench) -> None:
     for _ in range(3):
         await bench.run("a", FAILED)
         delays.append(await delay_of(bench, "a"))
-        await bench.pass_time(delays[-1])
+        await bench.advance(delays[-1])
 
     assert delays == [1, 5, 5]
 
@@ -97,7 +97,7 @@ async def test_retry_after_uses_no_retry(bench: Bench) -> None:
         postponed = await bench.run("a", Failed("HANDLER_FAILED", "", retry_after_us=7 * SECOND_US))
         assert (postponed.status, postponed.retries_used) == (TaskStatus.RETRYING, 0)
         assert await delay_of(bench, "a") == 7
-        await bench.pass_time(7)
+        await bench.advance(7)
     task = await bench.run("a", succeeded())
 
     assert (task.status, task.attempt) == (TaskStatus.COMPLETED, 4)
@@ -122,7 +122,7 @@ async def test_reasons_that_the_task_names_are_not_tried_again(bench: Bench) -> 
     await bench.put("a", retries=3, retry_policy=policy)
 
     first = await bench.run("a", Failed("BUSY", "", from_handler=True))
-    await bench.pass_time(1)
+    await bench.advance(1)
     second = await bench.run("a", Failed("BAD_IMAGE", "", from_handler=True))
 
     assert (first.status, second.status) == (TaskStatus.RETRYING, TaskStatus.FAILED)
@@ -141,7 +141,7 @@ async def test_a_task_remembers_its_last_twenty_attempts(bench: Bench) -> None:
 async def test_an_attempt_tells_where_and_when_it_ran(bench: Bench) -> None:
     await bench.start("a")
     start_us = bench.clock.now_us()
-    await bench.pass_time(2)
+    await bench.advance(2)
 
     task = await bench.end("a")
 

@@ -159,7 +159,7 @@ async def test_a_registration_whose_outcome_is_unknown_is_settled_as_created(
     batch = [spec("a"), spec(idempotency_key="k"), spec("a")]
     call = bench.spawn(bench.manager.register_tasks(batch))
 
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
     answers = await soon(call)
 
     assert [getattr(answer, "created", None) for answer in answers] == [True, True, False]
@@ -174,7 +174,7 @@ async def test_a_settled_registration_does_not_take_an_older_task_for_its_own(be
     batch = [spec("a"), spec("b", payload=b"2"), spec("c")]
     call = bench.spawn(bench.manager.register_tasks(batch, atomic=False))
 
-    await bench.pass_time(1)
+    await bench.advance(1)
     answers = await soon(call)
 
     assert [getattr(answer, "created", None) for answer in answers] == [False, None, True]
@@ -184,7 +184,7 @@ async def test_a_settled_registration_does_not_take_an_older_task_for_its_own(be
 async def test_a_registration_that_could_not_be_settled_runs_once_it_is_sent_again(bench: Bench) -> None:
     bench.script.next("insert", Unknown(done=True), Fail())
     first = bench.spawn(bench.manager.register_task(spec("a")))
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
     with pytest.raises(StoreUnavailable):
         await soon(first)
 
@@ -196,11 +196,11 @@ async def test_a_registration_that_could_not_be_settled_runs_once_it_is_sent_aga
 async def test_claims_go_on_when_the_store_is_back(bench: Bench) -> None:
     bench.script.from_now_on("claim", Fail())
     await bench.put("a")
-    await bench.pass_time(1, step=0.1)
+    await bench.advance(1)
     meanwhile = (bench.granted, bench.manager.is_ready())
 
     bench.script.heal()
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
 
     assert meanwhile == ([], False)
     assert bench.granted == ["a"]
@@ -212,11 +212,11 @@ async def test_ends_are_stored_when_the_store_is_back(bench: Bench) -> None:
     await bench.begin("a")
     bench.script.from_now_on("apply", Fail())
     bench.threads.finish(bench.key("a"), succeeded(b"42"))
-    await bench.pass_time(1, step=0.1)
+    await bench.advance(1)
     meanwhile = (call.done(), bench.manager.is_ready())
 
     bench.script.heal()
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
 
     assert meanwhile == (False, False)
     assert (await soon(call)).output == b"42"
@@ -229,10 +229,10 @@ async def test_those_who_ask_for_readiness_are_told_that_the_store_went_and_came
     bench.manager.readiness.subscribe(told.append)
     bench.script.from_now_on("claim", Fail())
     await bench.put("a")
-    await bench.pass_time(1, step=0.1)
+    await bench.advance(1)
 
     bench.script.heal()
-    await bench.pass_time(1, step=0.1)
+    await bench.advance(1)
 
     assert told == [True, False, True]
 
@@ -243,7 +243,7 @@ async def test_a_claim_whose_outcome_is_unknown_is_read_back(open_bench: OpenBen
     bench.script.next("claim", Unknown(done=done))
     await bench.manager.register_tasks([spec(task_id) for task_id in "abc"])
 
-    await bench.pass_time(1, step=0.1)
+    await bench.advance(1)
     for task_id in "abc":
         await bench.run(task_id)
 
@@ -258,7 +258,7 @@ async def test_a_claim_that_cannot_be_read_back_at_once_is_read_back_later(bench
     await bench.put("a")
     meanwhile = bench.granted
 
-    await bench.pass_time(0.2, step=0.1)
+    await bench.advance(0.2)
 
     assert (meanwhile, bench.granted) == ([], ["a"])
 
@@ -290,7 +290,7 @@ async def test_an_end_whose_outcome_is_unknown_is_stored_once(bench: Bench, done
     bench.script.next("apply", Unknown(done=done))
 
     bench.threads.finish(bench.key("a"), FAILED)
-    await bench.pass_time(1.2, step=0.1)
+    await bench.advance(1.2)
     if retries:
         await bench.run("a", FAILED)
 
@@ -303,7 +303,7 @@ async def test_an_end_whose_outcome_is_unknown_is_stored_once(bench: Bench, done
 async def test_a_start_whose_outcome_is_unknown_is_stored_once(bench: Bench, done: bool) -> None:
     bench.script.next("apply", Unknown(done=done))
     await bench.start("a")
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
 
     assert await bench.status("a") is TaskStatus.RUNNING
     assert (await bench.end("a")).status is TaskStatus.COMPLETED
@@ -319,7 +319,7 @@ async def test_a_cancel_of_a_waiting_task_whose_outcome_is_unknown_is_settled(
     bench.script.next("cancel", Unknown(done=done))
     call = bench.spawn(bench.manager.cancel_task("a", "not needed"))
 
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert (await soon(call)).outcome is CancelOutcome.DEQUEUED
     assert (await soon(waiting)).status is TaskStatus.CANCELLED
@@ -335,7 +335,7 @@ async def test_a_cancel_of_a_retried_task_whose_outcome_is_unknown_is_settled(
     bench.script.next("cancel", Unknown(done=done))
     call = bench.spawn(bench.manager.cancel_task("a"))
 
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert (await soon(call)).outcome is CancelOutcome.DEQUEUED
 
@@ -348,7 +348,7 @@ async def test_a_cancel_of_a_running_task_whose_outcome_is_unknown_is_settled(
     bench.script.next("cancel", Unknown(done=done))
     call = bench.spawn(bench.manager.cancel_task("a"))
 
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert (await soon(call)).outcome is CancelOutcome.SIGNALLED
     assert (await bench.end("a", Stopped())).status is TaskStatus.CANCELLED
@@ -362,7 +362,7 @@ async def test_a_final_task_is_not_taken_for_cancelled_by_a_request_that_was_rep
     bench.script.next("cancel", Unknown(done=True))
     call = bench.spawn(bench.manager.cancel_task("a"))
 
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert (await soon(call)).outcome is CancelOutcome.ALREADY_FINAL
 
@@ -384,7 +384,7 @@ async def test_executing_by_id_survives_an_unknown_outcome(bench: Bench, done: b
     bench.script.next("apply", Unknown(done=done))
     call = bench.spawn(bench.manager.execute_task("a"))
 
-    await bench.pass_time(1)
+    await bench.advance(1)
     await bench.run("a")
 
     assert (await soon(call)).status is TaskStatus.COMPLETED
@@ -399,7 +399,7 @@ async def test_a_deadline_ends_a_task_in_spite_of_the_store(bench: Bench, behavi
     await bench.settle()
     bench.script.next("apply", behaviour)
 
-    await bench.pass_time(2, step=0.1)
+    await bench.advance(2)
 
     assert (await soon(waiting)).status is TaskStatus.CONTEXT_DEADLINE_REACHED
     assert await bench.results() == ["a"]
@@ -410,12 +410,12 @@ async def test_a_deadline_that_comes_while_the_store_looks_for_overdue_tasks_is_
     slow = Slow(answer_late=True)
     bench.script.next("overdue", Well(), Well(), slow)
     await bench.put("sooner", deadline_us=bench.clock.now_us() + SECOND_US)
-    await bench.pass_time(1)
+    await bench.advance(1)
     await soon(slow.entered.wait())
 
     await bench.put("later", deadline_us=bench.clock.now_us() + 9 * SECOND_US)
     slow.release.set()
-    await bench.pass_time(9, step=1)
+    await bench.advance(9)
 
     assert await bench.status("later") is TaskStatus.CONTEXT_DEADLINE_REACHED
 
@@ -428,7 +428,7 @@ async def test_the_tail_reads_on_when_the_store_is_back(bench: Bench) -> None:
     await bench.put("a")
     await bench.run("a")
 
-    await bench.pass_time(1, step=0.1)
+    await bench.advance(1)
 
     assert await soon(reading) == ["a"]
 
@@ -498,7 +498,7 @@ async def test_a_store_that_is_gone_does_not_keep_a_manager_from_closing(bench: 
     bench.threads.finish(bench.key("a"))
     closing = bench.spawn(bench.manager.close())
 
-    await bench.pass_time(60, step=1)
+    await bench.advance(60)
 
     assert closing.done()
     assert waiting.done()

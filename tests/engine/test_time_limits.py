@@ -27,9 +27,9 @@ async def test_the_last_attempt_that_takes_too_long_ends_the_task_while_its_code
 ) -> None:
     await bench.start("a", timeout_us=5 * SECOND_US, retries=0)
 
-    await bench.pass_time(4.9)
+    await bench.advance(4.9)
     before = await bench.status("a")
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
     task = await bench.task("a")
 
     assert (before, task.status, limit_of(task)) == (TaskStatus.RUNNING, TIMED_OUT, "attempt")
@@ -40,7 +40,7 @@ async def test_the_last_attempt_that_takes_too_long_ends_the_task_while_its_code
 async def test_code_that_runs_on_after_its_timeout_holds_its_worker_until_it_ends(bench: Bench) -> None:
     await bench.start("a", timeout_us=5 * SECOND_US, retries=0)
     await bench.put("b")
-    await bench.pass_time(5)
+    await bench.advance(5)
 
     held = bench.granted
     late = await bench.end("a", succeeded(b"too late"))
@@ -53,7 +53,7 @@ async def test_code_that_runs_on_after_its_timeout_holds_its_worker_until_it_end
 async def test_a_timeout_with_retries_left_waits_for_the_code_to_end(bench: Bench) -> None:
     await bench.start("a", timeout_us=5 * SECOND_US, retries=1)
 
-    await bench.pass_time(7)
+    await bench.advance(7)
     while_it_stops = await bench.status("a")
     stopped = await bench.end("a", Stopped())
 
@@ -66,19 +66,19 @@ async def test_a_timeout_with_retries_left_waits_for_the_code_to_end(bench: Benc
 
 async def test_timeouts_use_up_the_retries(bench: Bench) -> None:
     await bench.start("a", timeout_us=5 * SECOND_US, retries=1)
-    await bench.pass_time(5)
+    await bench.advance(5)
     await bench.end("a", Stopped())
-    await bench.pass_time(1)
+    await bench.advance(1)
     await bench.begin("a")
 
-    await bench.pass_time(5)
+    await bench.advance(5)
 
     assert limit_of(await bench.task("a")) == "attempt"
 
 
 async def test_a_handler_that_returns_in_spite_of_its_timeout_has_done_the_work(bench: Bench) -> None:
     await bench.start("a", timeout_us=5 * SECOND_US, retries=1)
-    await bench.pass_time(5)
+    await bench.advance(5)
 
     task = await bench.end("a", succeeded(b"42"))
 
@@ -91,11 +91,11 @@ async def test_no_second_attempt_runs_beside_the_first_until_that_counts_as_stuc
     bench = await open_bench(max_workers=2)
     await bench.start("a", timeout_us=5 * SECOND_US, retries=1)
 
-    await bench.pass_time(14.9, step=1)
+    await bench.advance(14.9)
     before = bench.granted
-    await bench.pass_time(0.2)
+    await bench.advance(0.2)
     task = await bench.task("a")
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert before == ["a"]
     assert task.status is TaskStatus.RETRYING
@@ -105,7 +105,7 @@ async def test_no_second_attempt_runs_beside_the_first_until_that_counts_as_stuc
 async def test_what_stuck_code_says_in_the_end_is_dropped(open_bench: OpenBench) -> None:
     bench = await open_bench(max_workers=2)
     first = await bench.start("a", timeout_us=5 * SECOND_US, retries=1)
-    await bench.pass_time(16, step=1)
+    await bench.advance(16)
     second = await bench.begin("a")
 
     bench.threads.finish(first, succeeded(b"late"))
@@ -122,9 +122,9 @@ async def test_what_stuck_code_says_in_the_end_is_dropped(open_bench: OpenBench)
 async def test_stuck_code_is_shown_and_all_workers_stuck_is_not_ready(bench: Bench) -> None:
     await bench.start("a", timeout_us=5 * SECOND_US, retries=0)
 
-    await bench.pass_time(14.9, step=1)
+    await bench.advance(14.9)
     before = ((await bench.task("a")).stuck, bench.manager.is_ready())
-    await bench.pass_time(0.2)
+    await bench.advance(0.2)
     stuck = ((await bench.task("a")).stuck, bench.manager.is_ready())
     await bench.end("a")
 
@@ -135,7 +135,7 @@ async def test_stuck_code_is_shown_and_all_workers_stuck_is_not_ready(bench: Ben
 async def test_a_timeout_of_zero_is_no_limit(bench: Bench) -> None:
     await bench.start("a", timeout_us=0)
 
-    await bench.pass_time(7 * 24 * 3600)
+    await bench.advance(7 * 24 * 3600)
 
     assert await bench.status("a") is TaskStatus.RUNNING
     assert bench.threads.grants[0].deadline_us is None
@@ -145,7 +145,7 @@ async def test_the_servers_timeout_serves_tasks_that_set_none(open_bench: OpenBe
     bench = await open_bench(timeout_us=30 * SECOND_US, max_retries=0)
     await bench.start("a")
 
-    await bench.pass_time(30)
+    await bench.advance(30)
 
     assert await bench.status("a") is TIMED_OUT
 
@@ -167,7 +167,7 @@ async def test_a_task_that_waits_longer_than_its_start_timeout_ends(bench: Bench
     await bench.start("holds the worker")
     await bench.put("a", start_timeout_us=5 * SECOND_US)
 
-    await bench.pass_time(5)
+    await bench.advance(5)
 
     assert limit_of(await bench.task("a")) == "start"
     assert await bench.results() == ["a"]
@@ -177,22 +177,22 @@ async def test_the_start_timeout_counts_from_when_the_task_is_due(bench: Bench) 
     await bench.start("holds the worker")
     await bench.put("a", start_timeout_us=5 * SECOND_US, delay_us=60 * SECOND_US)
 
-    await bench.pass_time(64.9)
+    await bench.advance(64.9)
     before = await bench.status("a")
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
 
     assert (before, await bench.status("a")) == (TaskStatus.QUEUED, TIMED_OUT)
 
 
 async def test_the_start_timeout_is_over_with_the_first_start(bench: Bench) -> None:
     await bench.start("a", start_timeout_us=5 * SECOND_US, retry_delay_us=60 * SECOND_US)
-    await bench.pass_time(6)
+    await bench.advance(6)
     running = await bench.status("a")
     await bench.end("a", FAILED)
     await bench.put("holds the worker", timeout_us=0)
     await bench.begin("holds the worker")
 
-    await bench.pass_time(120)
+    await bench.advance(120)
 
     assert (running, await bench.status("a")) == (TaskStatus.RUNNING, TaskStatus.QUEUED)
 
@@ -203,7 +203,7 @@ async def test_a_task_that_was_claimed_but_not_begun_in_time_ends_too(bench: Ben
     await bench.put("a", **{limit: start_us + SECOND_US // 10})
     assert bench.granted == ["a"]
 
-    await bench.pass_time(0.1)
+    await bench.advance(0.1)
 
     assert limit_of(await bench.task("a")) == limit.split("_")[0]
     assert bench.threads.waiting == {}
@@ -241,7 +241,7 @@ async def test_a_deadline_ends_a_task_that_waits(bench: Bench) -> None:
     await bench.put("queued", deadline_us=deadline_us)
     await bench.put("scheduled", deadline_us=deadline_us, delay_us=60 * SECOND_US)
 
-    await bench.pass_time(5)
+    await bench.advance(5)
 
     assert [limit_of(await bench.task(id_)) for id_ in ("queued", "scheduled")] == ["deadline"] * 2
 
@@ -251,7 +251,7 @@ async def test_a_deadline_ends_a_task_that_waits_for_its_retry(bench: Bench) -> 
     await bench.put("a", deadline_us=deadline_us, retry_delay_us=60 * SECOND_US)
     await bench.run("a", FAILED)
 
-    await bench.pass_time(5)
+    await bench.advance(5)
 
     assert limit_of(await bench.task("a")) == "deadline"
 
@@ -259,7 +259,7 @@ async def test_a_deadline_ends_a_task_that_waits_for_its_retry(bench: Bench) -> 
 async def test_a_deadline_ends_a_running_task_at_once_though_retries_are_left(bench: Bench) -> None:
     await bench.start("a", deadline_us=bench.clock.now_us() + 5 * SECOND_US, retries=3)
 
-    await bench.pass_time(5)
+    await bench.advance(5)
     task = await bench.task("a")
     late = await bench.end("a", succeeded(b"late"))
 
@@ -273,7 +273,7 @@ async def test_a_deadline_cuts_the_wait_for_code_that_timed_out(bench: Bench) ->
         "a", timeout_us=5 * SECOND_US, deadline_us=bench.clock.now_us() + 7 * SECOND_US, retries=3
     )
 
-    await bench.pass_time(5)
-    await bench.pass_time(2)
+    await bench.advance(5)
+    await bench.advance(2)
 
     assert limit_of(await bench.task("a")) == "deadline"

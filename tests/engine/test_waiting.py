@@ -50,9 +50,9 @@ async def test_scheduled_tasks_are_waited_for(bench: Bench) -> None:
     await bench.put("a", delay_us=3600 * SECOND_US)
     waiting = wait(bench)
 
-    await bench.pass_time(3599, step=600)
+    await bench.advance(3599)
     early = waiting.done()
-    await bench.pass_time(1)
+    await bench.advance(1)
     await bench.run("a")
 
     assert not early
@@ -74,9 +74,9 @@ async def test_a_wait_whose_time_is_over_says_how_things_are(bench: Bench) -> No
     await bench.put("b")
     waiting = wait(bench, timeout_us=5 * SECOND_US)
 
-    await bench.pass_time(4.9, step=0.7)
+    await bench.advance(4.9)
     early = waiting.done()
-    await bench.pass_time(0.2)
+    await bench.advance(0.2)
 
     assert not early
     assert await soon(waiting) == WaitEnd(False, {TaskStatus.RUNNING: 1, TaskStatus.QUEUED: 1})
@@ -97,7 +97,7 @@ async def test_a_wait_for_statuses_ends_when_tasks_have_left_them(bench: Bench) 
     await bench.settle()
 
     await bench.begin("a")
-    await bench.pass_time(1)
+    await bench.advance(1)
 
     assert await soon(waiting) == WaitEnd(True, {})
 

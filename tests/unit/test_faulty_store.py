@@ -3,12 +3,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.fakes.clock import FakeClock
 from tests.fakes.store import Fail, FaultyStore, Script, Slow, Unknown, Well
 from tests.fakes.tasks import new_task
 
 from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.store.memory import MemoryStore
+from millhand_server.testing.clock import FakeClock
 
 DEADLINE_S = 5
 

@@ -9,13 +9,13 @@ import grpc.aio
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]
-from tests.fakes.clock import FakeClock
 from tests.integration.rpc.conftest import SOON_S, drain, failure, reason_of
 from tests.integration.rpc.serving import Running, serving, spec
 
 from millhand.v1 import payload_pb2, task_pb2
 from millhand.v1 import task_service_pb2 as pb
 from millhand_server.core.ports import Retention
+from millhand_server.testing.clock import FakeClock
 
 OWN = pb.SessionSubscribe()
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.fakes.clock import FakeClock
 
 from millhand_server.core.task import SECOND_US
 from millhand_server.engine.clock import SystemClock, TimedOut, Wakeup, within
+from millhand_server.testing.clock import FakeClock
 
 PATIENCE_S = 5.0
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes.clock import FakeClock
 
 from millhand_server.core.task import SECOND_US
 from millhand_server.engine.limiter import TokenBucket
+from millhand_server.testing.clock import FakeClock
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes.clock import FakeClock
-from tests.fakes.executor import HandDrivenExecutor
 
 from millhand_server.core.execution import Grant, Isolation
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import AttemptKey, Owner, Task, TaskSpec
 from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.pool import Pool
+from millhand_server.testing.clock import FakeClock
+from millhand_server.testing.executor import HandDrivenExecutor
 
 MS = 1_000
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.fakes.clock import FakeClock
 
 from millhand_server.rpc.rereading import Rereading, UnusableFile
+from millhand_server.testing.clock import FakeClock
 
 
 class Settings:

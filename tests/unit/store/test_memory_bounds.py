@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.clock import FakeClock
 from tests.fakes.tasks import ECHO, OWNER, new_task
 
 from millhand_server.core.ports import Retention, Want
@@ -18,6 +17,7 @@ from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.table import Table
+from millhand_server.testing.clock import FakeClock
 
 STEPS = st.lists(st.tuples(st.sampled_from(["push", "kill", "pop", "sweep"]), st.integers(0, 99)))
 

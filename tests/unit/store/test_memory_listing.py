@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.fakes.clock import FakeClock
 from tests.fakes.tasks import new_task
 
 from millhand_server.core.query import EVERYTHING, Order, Page, Seen, TaskFilter
 from millhand_server.store.memory import MemoryStore
+from millhand_server.testing.clock import FakeClock
 
 SEEN = Seen(now_us=0)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.fakes.clock import START_US, FakeClock
+from millhand_server.testing.clock import START_US, FakeClock
 
 
 def test_time_stands_still_until_it_is_advanced() -> None:
