@@ -74,9 +74,10 @@ class App:
         limits = options.manager.limits
         self._clock = SystemClock()
         codec = ProtoCodec(max_bytes=limits.max_payload_bytes, max_depth=limits.max_json_depth)
-        catalogue = Catalogue(
-            load_handlers(options.plugins.handlers) if handlers is None else handlers, options.manager, codec
-        )
+        plugins = options.plugins
+        if handlers is None:
+            handlers = load_handlers(plugins.handlers, plugins.handlers_entry_points)
+        catalogue = Catalogue(handlers, options.manager, codec)
         self._metrics = _metrics(options.metrics, catalogue)
         self._store = MemoryStore(self._clock, options.store.retention)
         self.manager = TaskManager(

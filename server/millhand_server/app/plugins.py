@@ -1,4 +1,7 @@
-"""Loads code that is not ours by `MODULE:ATTR`: handlers and interceptors. A fault in it stops the start."""
+"""Loads code that is not ours, by `MODULE:ATTR` or entry point: handlers and interceptors.
+
+A fault in it stops the start.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,16 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
+from importlib import metadata
 from types import TracebackType
 from typing import Any
 
 from millhand.kit import Handlers
+
+_ENTRY_POINT_FLAG = "--handlers-entry-point"
+
+#: The group in which an installed package names its collections of handlers.
+ENTRY_POINTS = "millhand.handlers"
 
 
 class PluginError(Exception):
@@ -25,24 +34,20 @@ class PluginError(Exception):
         self.details = details
 
 
-def load_handlers(references: Iterable[str]) -> Handlers:
-    """Loads and merges collections of handlers.
+def load_handlers(references: Iterable[str], entry_points: Iterable[str] = ()) -> Handlers:
+    """Loads and merges collections of handlers, those by reference first.
+
+    An entry point is loaded only when it is named: that a package is installed is no reason to run it.
 
     Raises:
         PluginError: one cannot be found or imported, is no `Handlers`, or repeats a name.
     """
     merged = Handlers()
     for reference in references:
-        found = _resolve("--handlers", reference)
-        if not isinstance(found, Handlers):
-            raise PluginError(
-                f"--handlers {reference} is a {type(found).__name__}; name a collection, such as "
-                "`handlers = millhand.Handlers(my_function)`"
-            )
-        try:
-            merged.merge(found)
-        except ValueError as refusal:
-            raise PluginError(f"--handlers {reference}: {refusal}") from None
+        _merge(merged, f"--handlers {reference}", reference)
+    for name in entry_points:
+        reference = _reference_of(name)
+        _merge(merged, f"{_ENTRY_POINT_FLAG} {name} ({reference})", reference)
     if not len(merged):
         raise PluginError("--handlers: there is not one handler, and a server without any can run nothing")
     return merged
@@ -57,8 +62,39 @@ def load_interceptors(references: Iterable[str]) -> Sequence[Any]:
     return [_interceptor(reference) for reference in references]
 
 
+def _merge(merged: Handlers, origin: str, reference: str) -> None:
+    found = _resolve(origin, reference)
+    if not isinstance(found, Handlers):
+        raise PluginError(
+            f"{origin} is a {type(found).__name__}; name a collection, such as "
+            "`handlers = millhand.Handlers(my_function)`"
+        )
+    try:
+        merged.merge(found)
+    except ValueError as refusal:
+        raise PluginError(f"{origin}: {refusal}") from None
+
+
+def _reference_of(name: str) -> str:
+    """Returns where an installed package says that the handlers of this name are."""
+    installed = metadata.entry_points(group=ENTRY_POINTS)
+    found = {point.value for point in installed.select(name=name)}
+    if not found:
+        known = ", ".join(sorted({point.name for point in installed})) or "none"
+        raise PluginError(
+            f"{_ENTRY_POINT_FLAG} {name}: no installed package has an entry point of this name in the group "
+            f"{ENTRY_POINTS}; there are: {known}"
+        )
+    if len(found) > 1:
+        raise PluginError(
+            f"{_ENTRY_POINT_FLAG} {name}: installed packages disagree on it ({', '.join(sorted(found))}); "
+            "name the one that is meant with --handlers"
+        )
+    return found.pop()
+
+
 def _interceptor(reference: str) -> Any:
-    found = _resolve("--interceptor", reference)
+    found = _resolve(f"--interceptor {reference}", reference)
     if isinstance(found, type) or not (callable(found) or hasattr(found, "intercept_service")):
         raise PluginError(
             f"--interceptor {reference} is a {type(found).__name__}; name an "
@@ -67,7 +103,7 @@ def _interceptor(reference: str) -> Any:
     return found
 
 
-def _resolve(flag: str, reference: str) -> Any:
+def _resolve(origin: str, reference: str) -> Any:
     # As uvicorn and gunicorn do it: what is in the working directory can be named.
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -76,24 +112,24 @@ def _resolve(flag: str, reference: str) -> Any:
         return pkgutil.resolve_name(reference)
     except ModuleNotFoundError as failure:
         if failure.name is None or not f"{module}.".startswith(f"{failure.name}."):
-            raise _broken(flag, reference, failure) from failure
+            raise _broken(origin, failure) from failure
         raise PluginError(
-            f"{flag} {reference}: there is no module {failure.name} in {os.getcwd()} or on the Python path"
+            f"{origin}: there is no module {failure.name} in {os.getcwd()} or on the Python path"
         ) from None
     except AttributeError as failure:
         if _frames_of_others(failure.__traceback__) is not None:
-            raise _broken(flag, reference, failure) from failure
-        raise PluginError(f"{flag} {reference}: the module {module} has no {attribute}") from None
+            raise _broken(origin, failure) from failure
+        raise PluginError(f"{origin}: the module {module} has no {attribute}") from None
     except Exception as failure:
-        raise _broken(flag, reference, failure) from failure
+        raise _broken(origin, failure) from failure
 
 
-def _broken(flag: str, reference: str, failure: BaseException) -> PluginError:
+def _broken(origin: str, failure: BaseException) -> PluginError:
     """Shows the user's frames alone: those of the import machinery and ours say nothing about the fault."""
     theirs = failure.with_traceback(_frames_of_others(failure.__traceback__))
     details = "".join(traceback.format_exception(theirs, chain=False))
     return PluginError(
-        f"{flag} {reference} cannot be imported: {type(failure).__name__}, see the traceback above", details
+        f"{origin} cannot be imported: {type(failure).__name__}, see the traceback above", details
     )
 
 

@@ -180,7 +180,8 @@ def _build(values: Mapping[str, Any]) -> ServeOptions:
             retention=_retention(values["retention"], values["retention_count"]),
         ),
         plugins=PluginOptions(
-            handlers=values["handlers"] or (SHIPPED_HANDLERS,),
+            handlers=values["handlers"] or (() if values["handlers_entry_point"] else (SHIPPED_HANDLERS,)),
+            handlers_entry_points=values["handlers_entry_point"],
             interceptors=values["interceptor"],
             files_root=values["files_root"],
         ),

@@ -57,9 +57,13 @@ class StoreOptions:
 
 @dataclass(frozen=True)
 class PluginOptions:
-    """Code that is not ours, by reference (`MODULE:ATTR`), and the folder that handlers may read."""
+    """Code that is not ours, by reference (`MODULE:ATTR`), and the folder that handlers may read.
+
+    `handlers_entry_points` are names in the entry points of installed packages.
+    """
 
     handlers: tuple[str, ...] = (SHIPPED_HANDLERS,)
+    handlers_entry_points: tuple[str, ...] = ()
     interceptors: tuple[str, ...] = ()
     files_root: str | None = None
 

@@ -52,6 +52,14 @@ _SETTINGS = (
         default=(),
         repeated=True,
     ),
+    Setting(
+        "handlers_entry_point",
+        values.text,
+        "Handlers of an installed package, by their entry point; may be given several times.",
+        "NAME",
+        default=(),
+        repeated=True,
+    ),
     Setting("host", values.host, "Address to listen on.", "HOST", "127.0.0.1"),
     Setting("port", values.integer(0, 65535), "Port to listen on; 0 picks a free one.", "PORT", 50051),
     Setting("store", values.text, "Where tasks are kept. Unset: memory:, until there is more.", "URL"),
@@ -164,15 +172,6 @@ _SETTINGS = (
     ),
     Setting("metrics_host", values.host, "Address that metrics are served on.", "HOST", "127.0.0.1"),
     Setting("channelz", values.switch, "Serve gRPC channelz.", default=False, switch=True, awaited=True),
-    Setting(
-        "handlers_entry_point",
-        values.text,
-        "Handlers of an installed package, by entry point.",
-        "NAME",
-        default=(),
-        repeated=True,
-        awaited=True,
-    ),
 )
 
 #: By name, in the order in which help shows them.

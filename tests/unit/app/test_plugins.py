@@ -1,3 +1,5 @@
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,58 @@ def test_a_module_that_breaks_shows_its_own_traceback_and_not_ours(
     assert f"{name}.py" in refusal.value.details
     assert "plugins.py" not in refusal.value.details
     assert "importlib" not in refusal.value.details
+
+
+@pytest.fixture
+def installed(project: Path) -> Callable[..., None]:
+    """Installs a package that names collections of handlers in its entry points."""
+
+    def install(package: str, **entry_points: str) -> None:
+        about = project / f"{package}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        lines = "".join(f"{name} = {reference}\n" for name, reference in entry_points.items())
+        (about / "entry_points.txt").write_text(f"[millhand.handlers]\n{lines}")
+
+    return install
+
+
+def test_handlers_of_an_installed_package_are_loaded_when_their_entry_point_is_named(
+    project: Path, installed: Callable[..., None]
+) -> None:
+    (project / "plugin_installed.py").write_text(_HANDLERS)
+    (project / "plugin_bystander.py").write_text("raise SystemExit")
+    installed("plugins", greeting="plugin_installed:handlers", bystander="plugin_bystander:handlers")
+
+    loaded = load_handlers(["millhand_server.handlers.faults:handlers"], ["greeting"])
+
+    assert loaded.names()[-1] == "greet"
+    assert "plugin_bystander" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nobody", "no installed package has an entry point of this name in the group millhand.handlers"),
+        ("nobody", "there are: contested, gone, greeting, number"),
+        ("contested", "installed packages disagree on it (one:handlers, other:handlers)"),
+        ("gone", "--handlers-entry-point gone (plugin_gone:handlers): there is no module plugin_gone in "),
+        ("number", "--handlers-entry-point number (plugin_listed:number) is a int; name a collection"),
+    ],
+)
+def test_an_entry_point_that_leads_nowhere_is_told_in_a_sentence(
+    project: Path, installed: Callable[..., None], name: str, sentence: str
+) -> None:
+    (project / "plugin_listed.py").write_text(_HANDLERS)
+    installed(
+        "first", greeting="plugin_listed:handlers", gone="plugin_gone:handlers", contested="one:handlers"
+    )
+    installed("second", number="plugin_listed:number", contested="other:handlers")
+
+    with pytest.raises(PluginError) as refusal:
+        load_handlers([], [name])
+
+    assert sentence in refusal.value.sentence
 
 
 def test_interceptors_are_loaded_in_the_order_given(project: Path) -> None:

@@ -9,6 +9,7 @@ from millhand_server.engine.options import ManagerOptions
 
 _SAMPLES: dict[str, tuple[str, str, str]] = {
     "handlers": ("a:a", "b:b", '["c:c"]'),
+    "handlers_entry_point": ("a", "b", '["c"]'),
     "host": ("127.0.0.2", "127.0.0.3", '"127.0.0.4"'),
     "port": ("1", "2", "3"),
     "store": ("memory:", "memory:", '"memory:"'),
@@ -77,6 +78,14 @@ def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
     assert options.listen.port == 7
 
 
+def test_handlers_by_entry_point_stand_in_for_those_shipped_and_join_those_named() -> None:
+    alone = load({"handlers_entry_point": ("imaging",)}, environ={})
+    both = load({"handlers_entry_point": ("imaging",), "handlers": ("a:a",)}, environ={})
+
+    assert (alone.plugins.handlers, alone.plugins.handlers_entry_points) == ((), ("imaging",))
+    assert (both.plugins.handlers, both.plugins.handlers_entry_points) == (("a:a",), ("imaging",))
+
+
 def test_a_variable_holds_several_handlers_separated_by_commas() -> None:
     options = load({}, environ={"MILLHAND_HANDLERS": "a:a, b:b"})
 
@@ -130,7 +139,6 @@ def test_what_cannot_be_honoured_is_refused_by_name(flags: dict[str, object], se
     ("name", "value"),
     [
         ("channelz", True),
-        ("handlers_entry_point", ("app",)),
     ],
 )
 def test_a_setting_without_code_behind_it_is_refused_and_not_ignored(name: str, value: object) -> None:
