@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.integration.client.driving import driven
+from tests.integration.security.conftest import new_authority  # noqa: F401 (a fixture)
 
 from millhand import Fatal, Handlers, TaskContext
 from millhand_server.app import App

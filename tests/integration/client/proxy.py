@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+#: How long a client may take to connect.
+_SOON_S = 20
+
 
 class Proxy:
     """Stands between a client and a server."""
@@ -15,16 +18,21 @@ class Proxy:
         self._target = host, int(port)
         self._writers: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
+        self._connected = asyncio.Semaphore(0)
         self.address = ""
-        self.connections = 0
 
     def cut(self) -> None:
         """Breaks every connection at once. New ones are let through."""
         for writer in self._writers:
             writer.transport.abort()
 
+    async def connected(self) -> None:
+        """Waits for a connection; each is waited for once."""
+        async with asyncio.timeout(_SOON_S):
+            await self._connected.acquire()
+
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
+        self._connected.release()
         onward_reader, onward_writer = await asyncio.open_connection(*self._target)
         self._writers |= {writer, onward_writer}
         for source, sink in ((reader, onward_writer), (onward_reader, writer)):

@@ -118,7 +118,12 @@ def test_every_error_is_public() -> None:
     [
         pytest.param("millhand", "millhand", "grpc google millhand.kit millhand.client", id="nothing"),
         pytest.param("millhand.handler", "millhand.kit", "grpc google millhand.client", id="the kit"),
-        pytest.param("millhand.Client", "grpc google millhand.client", "", id="the client"),
+        pytest.param(
+            "millhand.Client", "grpc google millhand.client", "millhand.aio msgspec pydantic", id="the client"
+        ),
+        pytest.param(
+            "millhand.AsyncClient", "grpc millhand.aio.client", "millhand.client", id="the asyncio client"
+        ),
     ],
 )
 def test_importing_loads_only_what_is_used(use: str, loaded: str, not_loaded: str) -> None:

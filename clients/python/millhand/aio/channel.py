@@ -20,6 +20,9 @@ from millhand.wire import Caller, mapped
 
 _Outbox = asyncio.Queue[Message | None]
 
+#: What gRPC's asyncio library says, as INTERNAL, of a stream that breaks while a request is sent on it.
+_SENDING_FAILED = "Internal error from Core"
+
 
 class AsyncClock(Protocol):
     """Time as the asyncio client needs it."""
@@ -70,7 +73,7 @@ class Stream:
         try:
             frame = await self._call.read()
         except grpc.RpcError as error:
-            raise mapped(error, self._request_id) from error
+            raise _broken_or(mapped(error, self._request_id)) from error
         except asyncio.CancelledError as error:
             raise _unless_cancelled(error, self._request_id) from None
         return None if frame is grpc.aio.EOF else frame
@@ -152,6 +155,14 @@ class _SystemClock:
                 await self._closed.wait()
         except TimeoutError:
             return
+
+
+def _broken_or(error: errors.MillhandError) -> errors.MillhandError:
+    if error.message == _SENDING_FAILED:
+        return errors.Unavailable(
+            "the connection broke while a request was sent", reason="", request_id=error.request_id
+        )
+    return error
 
 
 async def _until_none(outbox: _Outbox) -> AsyncIterator[Message]:
