@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from millhand_server.core.distribution import Distribution
+from millhand_server.core.distribution import Distribution, DoublingDistribution
 from millhand_server.core.status import FINAL, WAITING, TaskStatus
 from millhand_server.engine.measuring import Measures
 from millhand_server.engine.observing_counts import TaskCounts
@@ -80,7 +80,7 @@ def of_tasks(counts: TaskCounts) -> Iterator[Metric]:
         retries.add_metric(pair, 0 if retried is None else retried.count())
         _add(wait, pair, numbers.waits, _SECOND_US)
         for status in sorted(FINAL):
-            ended.add_metric((*pair, status.name), numbers.ended[status])
+            ended.add_metric((*pair, status.name), numbers.ended(status))
         for status, times in numbers.runs.items():
             _add(run, (*pair, _outcome(status)), times, _SECOND_US)
     yield from (accepted, ended, attempts, retries, wait, run)
@@ -118,18 +118,17 @@ def _sizes(way: str, help_text: str) -> HistogramMetricFamily:
 
 
 def _add(
-    family: HistogramMetricFamily, labels: Sequence[str], numbers: Distribution, unit: float = 1
+    family: HistogramMetricFamily,
+    labels: Sequence[str],
+    numbers: Distribution | DoublingDistribution,
+    unit: float = 1,
 ) -> None:
-    family.add_metric(labels, list(_buckets(numbers, unit)), numbers.total / unit)
+    buckets = [(_written(end / unit), count) for end, count in numbers.cumulative()]
+    family.add_metric(labels, buckets, numbers.total / unit)
 
 
-def _buckets(numbers: Distribution, unit: float) -> Iterator[tuple[str, float]]:
-    """Yields cumulative counts by upper end, as they are exposed."""
-    ends: Iterable[float] = (*(bound / unit for bound in numbers.bounds), float("inf"))
-    total = 0
-    for end, count in zip(ends, numbers.counts, strict=True):
-        total += count
-        yield "+Inf" if end == float("inf") else repr(float(end)), total
+def _written(end: float) -> str:
+    return "+Inf" if end == float("inf") else repr(end)
 
 
 def _outcome(status: TaskStatus) -> str:

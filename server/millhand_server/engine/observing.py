@@ -39,12 +39,12 @@ class Observing:
             return
         self._tell(
             [
-                Change(transition, attempt.task, result.task)
+                Change(transition, attempt.task, row)
                 for transition, result in zip(transitions, applied, strict=True)
-                if result.task is not None
-                and _took_effect(transition, result, result.task)
-                and transition.key is not None
-                and (attempt := live.get(transition.key)) is not None
+                if (row := result.task) is not None
+                and (result.changed or _had_effect(transition, row))
+                and (key := transition.key) is not None
+                and (attempt := live.get(key)) is not None
             ],
             lambda observer: observer.changed,
         )
@@ -57,9 +57,9 @@ class Observing:
             return
         self._tell(
             [
-                Change(transition, row, result.task)
-                for transition, result, row in zip(transitions, applied, before, strict=True)
-                if result.task is not None and _took_effect(transition, result, result.task)
+                Change(transition, earlier, row)
+                for transition, result, earlier in zip(transitions, applied, before, strict=True)
+                if (row := result.task) is not None and (result.changed or _had_effect(transition, row))
             ],
             lambda observer: observer.changed,
         )
@@ -80,13 +80,11 @@ class Observing:
                 logger.exception("an observer failed: %s", type(observer).__name__)
 
 
-def _took_effect(transition: Transition, result: Applied, row: Task) -> bool:
-    """Tells whether a transition changed its row: now, or when its outcome was unknown.
+def _had_effect(transition: Transition, row: Task) -> bool:
+    """Tells whether a transition that changes nothing now had changed its row when its outcome was unknown.
 
     One that is offered again finds its own guard gone. What it did then is known by its mark on the row.
     """
-    if result.changed:
-        return True
     if transition.attempt is not None:
         return row.attempts[-1:] == (transition.attempt,)
     return transition.error is not None and (row.status, row.error) == (transition.status, transition.error)

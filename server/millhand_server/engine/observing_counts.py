@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from millhand_server.core.distribution import Distribution
+from millhand_server.core.distribution import DoublingDistribution
 from millhand_server.core.ports import CancelMark, Change
 from millhand_server.core.status import FINAL, TaskStatus
 from millhand_server.core.task import Task
@@ -13,11 +13,8 @@ from millhand_server.core.task import Task
 #: The queue and handler that stand for all beyond the cap.
 OTHER = ("(other)", "(other)")
 
-#: Upper ends in microseconds: a millisecond to a quarter of an hour and more.
-DURATIONS_US = tuple(
-    round(seconds * 1e6)
-    for seconds in (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
-)
+#: Durations in microseconds are told apart from a millisecond to over an hour, by powers of two.
+_SHORTEST, _LONGEST = 10, 32
 
 #: Pairs of queue and handler that are told apart, beside those known at the start.
 MAX_PAIRS = 200
@@ -28,23 +25,32 @@ class PairCounts:
 
     `runs` is the time of attempts' code by the status that the task took with the attempt's end: RETRYING
     when another one follows, QUEUED when it was interrupted, else the final one. `waits` is from the time a
-    task was due to its start, once an attempt.
+    task was due to its start, once an attempt. Both in microseconds.
     """
 
-    __slots__ = ("accepted", "ended", "runs", "waits")
+    __slots__ = ("_ended_waiting", "accepted", "runs", "waits")
 
     def __init__(self) -> None:
         self.accepted = 0
-        self.ended: Counter[TaskStatus] = Counter()
-        self.waits = Distribution(DURATIONS_US)
-        self.runs: dict[TaskStatus, Distribution] = {}
+        self.waits = _durations()
+        self.runs: dict[TaskStatus, DoublingDistribution] = {}
+        self._ended_waiting: Counter[TaskStatus] = Counter()
 
-    def run(self, status: TaskStatus) -> Distribution:
-        """Returns the times of attempts that ended so."""
+    def ended(self, status: TaskStatus) -> int:
+        """Returns how many tasks have ended so."""
+        run = self.runs.get(status)
+        return self._ended_waiting[status] + (0 if run is None else run.count())
+
+    def add_run(self, status: TaskStatus, wait_us: int, run_us: int) -> None:
+        self.waits.observe(wait_us)
         run = self.runs.get(status)
         if run is None:
-            run = self.runs[status] = Distribution(DURATIONS_US)
-        return run
+            run = self.runs[status] = _durations()
+        run.observe(run_us)
+
+    def add_end(self, status: TaskStatus) -> None:
+        """Counts a task that ended without an attempt."""
+        self._ended_waiting[status] += 1
 
 
 class TaskCounts:
@@ -66,20 +72,16 @@ class TaskCounts:
     def changed(self, changes: Sequence[Change]) -> None:
         for change in changes:
             after, attempt = change.after, change.transition.attempt
-            status = after.status
             if attempt is not None:
-                counts = self._of(after)
-                counts.waits.observe(max(0, attempt.start_us - change.before.due_us))
-                counts.run(status).observe(max(0, attempt.end_us - attempt.start_us))
-                if status in FINAL:
-                    counts.ended[status] += 1
-            elif status in FINAL:
-                self._of(after).ended[status] += 1
+                wait_us = attempt.start_us - change.before.due_us
+                self._of(after).add_run(after.status, wait_us, attempt.end_us - attempt.start_us)
+            elif after.status in FINAL:
+                self._of(after).add_end(after.status)
 
     def cancelled(self, marks: Sequence[CancelMark]) -> None:
         for mark in marks:
             if mark.dequeued and mark.task is not None:
-                self._of(mark.task).ended[TaskStatus.CANCELLED] += 1
+                self._of(mark.task).add_end(TaskStatus.CANCELLED)
 
     def _of(self, task: Task) -> PairCounts:
         pair = (task.queue, task.spec.handler)
@@ -91,3 +93,7 @@ class TaskCounts:
         self._room -= 1
         counts = self._pairs[pair] = PairCounts()
         return counts
+
+
+def _durations() -> DoublingDistribution:
+    return DoublingDistribution(_SHORTEST, _LONGEST)
