@@ -26,7 +26,7 @@ class AsyncSession(Awaiting[LiveSession]):
         super().__init__(core, self._perform_here)
         self._perform_elsewhere = perform
         self._changed = asyncio.Event()
-        self._life = asyncio.create_task(self._run(core.live()), name="millhand-session")
+        self._life = asyncio.get_running_loop().create_task(self._run(core.live()), name="millhand-session")
 
     @property
     def id(self) -> str:
