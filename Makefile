@@ -8,6 +8,8 @@ MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
 
 # What `make run` passes to the server and `make test` to pytest, as in `make run ARGS='--port 0'`.
 ARGS ?=
+# Not empty: `make bench` takes a first look only.
+QUICK ?=
 # The Python to use; by default the newest that runs.
 PYTHON ?=
 export PYTHON
@@ -56,9 +58,8 @@ test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
 	fi
 
 .PHONY: bench
-bench: setup ## Measure what the documents say of speed, and print it
-	$(bin)/python -m tests.bench.cancel_latency
-	$(bin)/python -m tests.bench.streams
+bench: setup ## Measure speed against bare servers, in 8 minutes (QUICK=1: in one; options in ARGS)
+	@$(bin)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: fmt
 fmt: setup ## Rewrite code and protos in the house format

@@ -21,7 +21,9 @@ from tests.bench.cases.memory import memory
 from tests.bench.cases.readers import readers
 from tests.bench.cases.session import session
 from tests.bench.cases.unary import unary
-from tests.bench.report import CaseReport, Report
+from tests.bench.figures import CaseResult
+from tests.bench.machine import OtherPrograms
+from tests.bench.report import Report
 from tests.bench.rounds import run_rounds
 
 CASES: dict[str, Case] = {
@@ -36,8 +38,8 @@ CASES: dict[str, Case] = {
     "cancelling": cancelling,
 }
 
-_FULL = Scale(rounds=12, window_s=0.7, queued=300_000, deep=1_000_000)
-_QUICK = Scale(rounds=3, window_s=0.4, queued=100_000, deep=100_000)
+_FULL = Scale(rounds=12, window_s=0.5, queued=300_000, deep=1_000_000)
+_QUICK = Scale(rounds=3, window_s=0.3, queued=30_000, deep=50_000)
 
 
 def main() -> None:
@@ -49,11 +51,13 @@ def main() -> None:
     for name in arguments.only:
         # Each case has chance of its own, so that it is the same alone as among others.
         chance = random.Random(f"{arguments.seed} {name}")
-        began = time.monotonic()
+        began, others = time.monotonic(), OtherPrograms()
         with report.progress(name) as progress, CASES[name](scale) as prepared:
             number = rounds if prepared.rounds is None else min(rounds, prepared.rounds)
             kept = run_rounds(prepared, number, chance, progress)
-        report.add(CaseReport(name, prepared, kept, chance, time.monotonic() - began))
+        seconds = time.monotonic() - began
+        others_cores = others.cpu_s() / seconds
+        report.add(CaseResult(name, prepared, kept, chance, seconds=seconds, others_cores=others_cores))
     report.finish()
 
 

@@ -55,7 +55,6 @@ class Prepared:
     arms: Mapping[str, Callable[[], Measured]]
     figures: Sequence[Figure]
     rounds: int | None = None
-    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

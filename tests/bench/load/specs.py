@@ -15,7 +15,7 @@ _ID_BYTES = 36
 
 
 class Specs:
-    """Tasks for `echo`, each of SPEC_BYTES bytes: an id as long as a UUID, name, label, payload."""
+    """Tasks for `echo`, each of SPEC_BYTES bytes: an id as long as a UUID, and what makes a task findable."""
 
     def __init__(self, *, priority: int = 0) -> None:
         #: What the ids of these begin with, and the correlation id of all of them.
@@ -48,7 +48,7 @@ class Specs:
             name="bench",
             handler="echo",
             priority=priority,
-            labels={"kind": "bench"},
+            queue="default",
             correlation_id=self.run,
         )
         spec.payload.json.string_value = ""
