@@ -111,7 +111,8 @@ def schema_of(annotation: object) -> dict[str, Any]:
 
 def _schema_of_foreign(kind: type) -> dict[str, Any]:
     if kind is object:
-        return {}
+        # An empty schema, which says the same, is taken for a hook that knows nothing.
+        return {"title": "anything"}
     if isinstance(kind, type) and issubclass(kind, Message):
         return messages.brief_schema(kind)
     raise UnsupportedType(

@@ -129,7 +129,7 @@ def _number(schema: dict[str, Any], *, whole: bool) -> float:
     step: float = schema.get("multipleOf", 1)
     low, high = _bounds(schema, step if whole or "multipleOf" in schema else None)
     if low is not None and step < low:
-        return low
+        return -(-low // step) * step if "multipleOf" in schema else low
     return high if high is not None and step > high else step
 
 

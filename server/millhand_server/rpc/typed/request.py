@@ -145,7 +145,8 @@ def _encoded(payload: payload_pb2.Payload) -> bytes:
 def _listed(arms: Arms, message_names: dict[str, type[Message]]) -> str:
     taken = ["JSON"] if arms.json is not None else []
     taken += ["a blob"] if arms.blob is not None else []
-    taken += [f"a message {name}" for name in message_names]
+    mapped = ", or its JSON" if len(message_names) == 1 and arms.json is None else ""
+    taken += [f"a message {name}{mapped}" for name in message_names]
     if arms.null:
         taken.append("nothing")
     return " or ".join(taken)
