@@ -133,11 +133,11 @@ class RunningAttempt:
         Raises:
             AssertionError: it has not, within real seconds, or it ended before.
         """
-        self._wait_for(lambda: len(self._progress) >= count, f"{count} reports of progress", timeout_s)
+        self._wait_for(lambda: len(self._progress) >= count, f"progress report {count}", timeout_s)
 
     def wait_for_heartbeats(self, count: int = 1, *, timeout_s: float = PATIENCE_S) -> None:
         """As `wait_for_progress`, for heartbeats."""
-        self._wait_for(lambda: len(self._heartbeats) >= count, f"{count} heartbeats", timeout_s)
+        self._wait_for(lambda: len(self._heartbeats) >= count, f"heartbeat {count}", timeout_s)
 
     def wait(self, timeout_s: float = PATIENCE_S) -> Ended:
         """Blocks until the code has ended, and says how.

@@ -134,6 +134,8 @@ class SteppedExecutor(HandDrivenExecutor):
         super().__init__(clock, inner.isolation)
         self._inner = inner
         self._news = asyncio.Event()
+        #: What the code does not do within this many real seconds, it will not do.
+        self.patience_s = PATIENCE_S
         #: The attempts whose code was called and has not ended.
         self.called: dict[AttemptKey, Grant] = {}
         #: Those of them whose code has begun.
@@ -174,7 +176,8 @@ class SteppedExecutor(HandDrivenExecutor):
         Raises:
             AssertionError: it has not, in real seconds; all workers may be held by others.
         """
-        await self._until(lambda: key in self.begun or key not in self.called, f"{_name(key)} did not begin")
+        if not await self._until(lambda: key in self.begun or key not in self.called, self.patience_s):
+            raise AssertionError(f"{_name(key)} did not begin within {self.patience_s:g} s")
 
     async def until_ended(self, key: AttemptKey) -> None:
         """Returns when the handler's code has ended.
@@ -182,7 +185,12 @@ class SteppedExecutor(HandDrivenExecutor):
         Raises:
             AssertionError: it has not, in real seconds; it may wait for what only this test can bring.
         """
-        await self._until(lambda: key not in self.called, f"the code of {_name(key)} did not end")
+        if not await self._until(lambda: key not in self.called, self.patience_s):
+            raise AssertionError(f"the code of {_name(key)} did not end within {self.patience_s:g} s")
+
+    async def until_idle(self, limit_s: float) -> bool:
+        """Returns True when no called code is left, or False after so many real seconds."""
+        return await self._until(lambda: not self.called, limit_s)
 
     def _take(self, frames: Sequence[Frame]) -> None:
         for frame in frames:
@@ -195,14 +203,15 @@ class SteppedExecutor(HandDrivenExecutor):
         self._sink(frames)
         self._news.set()
 
-    async def _until(self, condition: Callable[[], bool], complaint: str) -> None:
+    async def _until(self, condition: Callable[[], bool], limit_s: float) -> bool:
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(limit_s):
                 while not condition():
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            raise AssertionError(f"{complaint} within {PATIENCE_S:.0f} s") from None
+            return False
+        return True
 
 
 def _name(key: AttemptKey) -> str:
