@@ -39,7 +39,7 @@ CASES: dict[str, Case] = {
 }
 
 _FULL = Scale(rounds=12, window_s=0.5, queued=300_000, deep=1_000_000)
-_QUICK = Scale(rounds=3, window_s=0.3, queued=30_000, deep=50_000)
+_QUICK = Scale(rounds=3, window_s=0.25, queued=20_000, deep=30_000)
 
 
 def main() -> None:

@@ -87,3 +87,8 @@ class CaseResult:
     def _row(self, figure: Figure, chance: random.Random) -> Row:
         values = values_of(figure, self.kept)
         return Row(figure, summarise(values, chance), values)
+
+
+def short(value: float) -> str:
+    """Returns a number as people want it: three digits or so."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

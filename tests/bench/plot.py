@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from tests.bench.case import Bar
-from tests.bench.figures import Row
+from tests.bench.figures import Row, short
 
 _WIDTH, _ROW, _TOP, _BOTTOM = 960, 30, 66, 44
 _LEFT, _RIGHT = 400, 860
@@ -58,7 +58,7 @@ def _row(row: Row, bar: Bar, y: int) -> list[str]:
         _text(_LEFT - 16, y + 4, row.figure.name, anchor="end"),
         _line(low, y, high, y, colour, width=3),
         f'<circle cx="{point:.1f}" cy="{y}" r="5" fill="{colour}"/>',
-        _text(_RIGHT + 16, y + 4, f"{came.median:.3g}", fill=colour),
+        _text(_RIGHT + 16, y + 4, short(came.median), fill=colour),
     ]
     if bar.goal is not None:
         x = _x(bar.score(bar.goal))

@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-_PATIENCE_S = 180.0
+#: Long enough to queue a million tasks on a slow machine.
+_PATIENCE_S = 600.0
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from tests.bench.figures import CaseResult, Row
+from tests.bench.figures import CaseResult, Row, short
 from tests.bench.machine import describe_machine, load_average
 from tests.bench.plot import draw
 
@@ -114,8 +114,8 @@ def _table_of_figures(rows: Sequence[Row]) -> Table:
         bar, came = row.figure.bar, row.summary
         table.add_row(
             row.figure.name,
-            _short(came.median),
-            f"{_short(came.low)} - {_short(came.high)}" if len(row.rounds) > 1 else "",
+            short(came.median),
+            f"{short(came.low)} - {short(came.high)}" if len(row.rounds) > 1 else "",
             str(bar or ""),
             "" if bar is None or bar.goal is None else f"{bar.goal:g}",
             row.verdict,
@@ -129,7 +129,3 @@ def _subtitle(data: Mapping[str, object]) -> str:
     assert isinstance(machine, dict)
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     return f"{data['began']}, {machine['cpus']} CPUs, Python {machine['python']}, {packages}"
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -23,5 +23,5 @@ def batches(scale: Scale) -> Preparing:
             _ARM: partial(register, size=100, callers=4, under_way=2_000, seconds=scale.window_s),
             _ECHO: partial(echo, in_flight=64, seconds=scale.window_s),
         }
-        figures = [Figure("tasks/s / echo calls/s", _ARM, "rate", over=_ECHO)]
+        figures = [Figure("RegisterTasks tasks/s / echo calls/s", _ARM, "rate", over=_ECHO)]
         yield Prepared("RegisterTasks in hundreds, results streamed", "task", arms, figures)

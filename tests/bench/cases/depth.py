@@ -49,6 +49,6 @@ def _figures(arms: Sequence[str]) -> list[Figure]:
     shallow, deep = arms
     name = f"{deep} / {shallow}"
     return [
-        Figure(f"rate, {name}", deep, "rate", over=shallow, bar=Bar(0.9)),
-        Figure(f"server CPU, {name}", deep, "server_us", over=shallow),
+        Figure(f"Session rate, {name}", deep, "rate", over=shallow, bar=Bar(0.9)),
+        Figure(f"Session server CPU, {name}", deep, "server_us", over=shallow),
     ]

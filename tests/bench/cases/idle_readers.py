@@ -33,7 +33,7 @@ def idle_readers(scale: Scale) -> Preparing:
         }
         figures = [
             Figure(
-                f"{name}, {number} in flight: {_READERS} readers / none",
+                f"{_READERS} idle readers / none, {name}, {number} in flight",
                 _arm(number, _READERS),
                 metric,
                 over=_arm(number, 0),

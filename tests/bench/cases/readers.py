@@ -10,6 +10,8 @@ from tests.bench.processes import start_echo, start_load, start_server
 
 _READERS = (1, 16)
 
+_BARS = {(16, "rate"): Bar(0.4)}
+
 #: How many results there are to read.
 _RESULTS = 5_000
 
@@ -30,18 +32,23 @@ def readers(scale: Scale) -> Preparing:
             number=_RESULTS,
         )
         arms = {
-            f"{name}, {number} readers": partial(read, readers=number, seconds=scale.window_s)
+            _arm(name, number): partial(read, readers=number, seconds=scale.window_s)
             for number in _READERS
             for name, read in (("StreamResults", ours), ("bare stream", theirs))
         }
         figures = [
             Figure(
-                f"items/s, {number} readers / bare stream",
-                f"StreamResults, {number} readers",
-                "rate",
-                over=f"bare stream, {number} readers",
-                bar=Bar(0.4) if number == 16 else None,
+                _arm(f"StreamResults {name} / bare stream", number),
+                _arm("StreamResults", number),
+                metric,
+                over=_arm("bare stream", number),
+                bar=_BARS.get((number, metric)),
             )
             for number in _READERS
+            for name, metric in (("items/s", "rate"), ("server CPU", "server_us"))
         ]
         yield Prepared("StreamResults against a bare stream", "item", arms, figures)
+
+
+def _arm(name: str, readers: int) -> str:
+    return f"{name}, {readers} {'reader' if readers == 1 else 'readers'}"

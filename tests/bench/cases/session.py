@@ -42,7 +42,7 @@ def session(scale: Scale) -> Preparing:
         )
         figures = [
             Figure(
-                f"tasks/s, {size} a message / echo calls/s",
+                f"Session tasks/s, {size} a message / echo calls/s",
                 f"Session, {size} a message",
                 "rate",
                 over=_ECHO,

@@ -38,7 +38,7 @@ def unary(scale: Scale) -> Preparing:
         }
         figures = [
             Figure(
-                f"{name} / echo, {number} in flight",
+                f"ExecuteTask {name} / echo, {number} in flight",
                 f"ExecuteTask, {number} in flight",
                 metric,
                 over=f"echo, {number} in flight",
