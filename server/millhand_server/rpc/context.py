@@ -46,6 +46,8 @@ class CallContext:
         #: The bytes of all messages so far, uncompressed and without framing.
         self.received_bytes = 0
         self.sent_bytes = 0
+        #: Those of the message that was parsed last.
+        self.last_received_bytes = 0
         self._native = native
         self._sent_metadata: tuple[tuple[str, str | bytes], ...] | None = None
         self._trailing: list[tuple[str, str | bytes]] = []

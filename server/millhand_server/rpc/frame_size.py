@@ -13,6 +13,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from millhand.v1 import task_pb2
+from millhand_server.core.task import Task
 
 #: A page or a frame of results ends before it would pass this. A single larger item goes alone.
 MAX_PAGE_BYTES = 3 * 1024 * 1024
@@ -20,7 +21,18 @@ MAX_PAGE_BYTES = 3 * 1024 * 1024
 #: What is left out of tasks, in this order, until their message fits.
 _LEFT_OUT = ("last_heartbeat", "payload", "attempts", "retry_policy", "labels", "description", "error")
 
+#: An ordinary task without payload and output.
+_TASK_BYTES = 300
+
 M = TypeVar("M", bound=Message)
+
+
+def size_of(tasks: Iterable[Task], *, full: bool) -> int:
+    """Returns about how many bytes tasks take in an answer."""
+    return sum(
+        _TASK_BYTES + len(task.output) + (len(task.spec.payload) + len(task.last_heartbeat) if full else 0)
+        for task in tasks
+    )
 
 
 def lighten(message: Message, tasks: Sequence[task_pb2.Task], limit: int) -> None:

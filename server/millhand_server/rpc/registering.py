@@ -7,39 +7,54 @@ from collections.abc import Sequence
 from millhand.v1 import task_pb2, task_service_pb2
 from millhand_server.core.errors import MillhandError
 from millhand_server.core.ports import Inserted
+from millhand_server.core.task import TaskSpec
 from millhand_server.engine.manager import Caller, TaskManager
+from millhand_server.engine.options import Limits
 from millhand_server.rpc import validation
+from millhand_server.rpc.aside import aside
 from millhand_server.rpc.convert_task import TaskWriter, task_spec
 from millhand_server.rpc.status import status_of
 
+Batch = task_service_pb2.RegisterTasksRequest | task_service_pb2.SessionRegister
+
 
 async def register_batch(
-    manager: TaskManager,
-    tasks: Sequence[task_pb2.TaskSpec],
-    mode: task_service_pb2.RegisterMode,
-    caller: Caller,
+    manager: TaskManager, request: Batch, caller: Caller, *, size: int
 ) -> list[Inserted | MillhandError]:
     """Registers a batch whose size was checked, and, unless items fail one by one, its tasks too.
+
+    `size` is about that of the request, in bytes.
 
     Raises:
         MillhandError: in the mode ATOMIC, when one of the tasks is refused: then none was registered.
     """
-    if mode != task_service_pb2.REGISTER_MODE_PER_ITEM:
-        specs = [task_spec(task) for task in tasks]
+    if request.mode != task_service_pb2.REGISTER_MODE_PER_ITEM:
+        specs = await aside(size, lambda: [task_spec(task) for task in request.tasks])
         return await manager.register_tasks(specs, atomic=True, caller=caller)
-    checked = [
-        validation.task_error(task, manager.limits, f"tasks[{i}].") or task_spec(task)
-        for i, task in enumerate(tasks)
-    ]
-    return await manager.register_tasks(checked, atomic=False, caller=caller)
+    read = await aside(size, lambda: [_read(task, i, manager.limits) for i, task in enumerate(request.tasks)])
+    return await manager.register_tasks(read, atomic=False, caller=caller)
 
 
-def write_results(
+async def write_results(
+    message: task_service_pb2.RegisterTasksResponse | task_service_pb2.SessionRegistered,
+    answers: Sequence[Inserted | MillhandError],
+    writer: TaskWriter,
+    *,
+    size: int,
+) -> None:
+    """Writes what became of a batch; texts that would make the answer too large are left out of its tasks."""
+    await aside(size, lambda: _write_results(message, answers, writer))
+
+
+def _read(task: task_pb2.TaskSpec, index: int, limits: Limits) -> TaskSpec | MillhandError:
+    return validation.task_error(task, limits, f"tasks[{index}].") or task_spec(task)
+
+
+def _write_results(
     message: task_service_pb2.RegisterTasksResponse | task_service_pb2.SessionRegistered,
     answers: Sequence[Inserted | MillhandError],
     writer: TaskWriter,
 ) -> None:
-    """Writes what became of a batch; texts that would make the answer too large are left out of its tasks."""
     message.SetInParent()
     for answer in answers:
         result = message.results.add()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from millhand_server.engine.answers import Cancellation, EndReason
 from millhand_server.engine.manager import Caller, TaskManager
 from millhand_server.engine.reading import ReadRequest
 from millhand_server.rpc import convert, validation
+from millhand_server.rpc.aside import aside
 from millhand_server.rpc.context import TRACEPARENT_KEY, CallContext, Requests
 from millhand_server.rpc.convert_task import TaskWriter
 from millhand_server.rpc.registering import register_batch, write_results
@@ -33,6 +35,9 @@ from millhand_server.rpc.validation_text import is_short
 MAX_ADOPTED = 10_000
 
 _MAX_CREDIT = 2**31 - 1
+
+#: An error with its details, of which a request with many ids may need many.
+_REFUSAL_BYTES = 500
 
 
 class Session:
@@ -105,7 +110,8 @@ class Session:
             response.request_id = request.request_id
         adopted: Sequence[str] = ()
         try:
-            validation.check(request, self._parts.manager.limits)
+            look = partial(validation.check, request, self._parts.manager.limits)
+            await aside(self._parts.context.last_received_bytes, look)
             adopted = await self._handle(request, response)
         except MillhandError as error:
             response.error.status.CopyFrom(status_of(error))
@@ -150,8 +156,9 @@ class Session:
                 "take results first",
                 field="register",
             )
-        answers = await register_batch(self._parts.manager, message.tasks, message.mode, self._caller)
-        write_results(response.registered, answers, self._parts.writer)
+        size = self._parts.context.last_received_bytes
+        answers = await register_batch(self._parts.manager, message, self._caller, size=size)
+        await write_results(response.registered, answers, self._parts.writer, size=size)
         return [
             answer.task.id
             for answer in answers
@@ -161,13 +168,8 @@ class Session:
     async def _cancel(self, message: pb.SessionCancel, response: pb.SessionResponse) -> None:
         manager = self._parts.manager
         answers = await manager.cancel_tasks(message.ids, message.reason, caller=self._caller)
-        response.cancelled.SetInParent()
-        for task_id, answer in zip(message.ids, answers, strict=True):
-            result = response.cancelled.results.add(id=task_id)
-            if isinstance(answer, Cancellation):
-                result.outcome = answer.outcome.value  # type: ignore[assignment]
-            else:
-                result.error.CopyFrom(status_of(answer))
+        write = partial(_write_cancelled, response.cancelled, message.ids, answers)
+        await aside(len(answers) * _REFUSAL_BYTES, write)
 
     async def _subscribe(self, message: pb.SessionSubscribe, response: pb.SessionResponse) -> None:
         request = self._read_request(message)
@@ -236,3 +238,15 @@ class Session:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and not self._end.done():
             self._end.set_exception(error)
+
+
+def _write_cancelled(
+    message: pb.SessionCancelled, ids: Sequence[str], answers: Sequence[Cancellation | MillhandError]
+) -> None:
+    message.SetInParent()
+    for task_id, answer in zip(ids, answers, strict=True):
+        result = message.results.add(id=task_id)
+        if isinstance(answer, Cancellation):
+            result.outcome = answer.outcome.value  # type: ignore[assignment]
+        else:
+            result.error.CopyFrom(status_of(answer))

@@ -26,9 +26,10 @@ from millhand_server.engine.answers import (
 from millhand_server.engine.manager import TaskManager
 from millhand_server.engine.reading import PAGE_RESULTS, ReadRequest, ResultReader
 from millhand_server.rpc import convert
+from millhand_server.rpc.aside import aside
 from millhand_server.rpc.context import CallContext
 from millhand_server.rpc.convert_task import TaskWriter
-from millhand_server.rpc.frame_size import in_frames
+from millhand_server.rpc.frame_size import in_frames, size_of
 
 #: A frame of results ends here, so that a slow line is not blocked for long by one frame.
 _FRAME_BYTES = 1024 * 1024
@@ -177,7 +178,8 @@ class Delivery:
         writer, full = self._parts.writer, self._full
         messages = (writer.result(frame.task, frame.cursor, full=full) for frame in frames)
         rest = iter(frames)
-        for results in in_frames(messages, _FRAME_BYTES):
+        size = size_of((frame.task for frame in frames), full=full)
+        for results in await aside(size, lambda: list(in_frames(messages, _FRAME_BYTES))):
             written = [next(rest) for _ in results]
             cursor = max(self.cursor, written[-1].cursor)
             response = pb.SessionResponse(results=pb.SessionResults(results=results, cursor=str(cursor)))

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from importlib import metadata
 from urllib.parse import quote
 
 from millhand.v1 import task_service_pb2 as pb
 from millhand_server.core.cursor import Cursor
 from millhand_server.core.errors import InvalidArgument
-from millhand_server.engine.answers import CloseMode, Drained
+from millhand_server.engine.answers import CloseMode, Drained, ResultFrame
 from millhand_server.engine.manager import Caller, TaskManager
 from millhand_server.rpc import catalogue, convert, page_token
+from millhand_server.rpc.aside import aside
 from millhand_server.rpc.context import TRACEPARENT_KEY, CallContext, Requests
 from millhand_server.rpc.convert_task import TaskWriter, task_spec
-from millhand_server.rpc.frame_size import MAX_PAGE_BYTES, that_fit
+from millhand_server.rpc.frame_size import MAX_PAGE_BYTES, size_of, that_fit
 from millhand_server.rpc.registering import register_batch, write_results
 from millhand_server.rpc.session import Session
 from millhand_server.rpc.waits import wait_us
@@ -54,9 +56,10 @@ class TaskService:
     async def RegisterTasks(
         self, request: pb.RegisterTasksRequest, context: CallContext
     ) -> pb.RegisterTasksResponse:
-        answers = await register_batch(self._manager, request.tasks, request.mode, _caller(context))
+        size = context.last_received_bytes
+        answers = await register_batch(self._manager, request, _caller(context), size=size)
         response = pb.RegisterTasksResponse()
-        write_results(response, answers, self._writer)
+        await write_results(response, answers, self._writer, size=size)
         return response
 
     async def ExecuteTask(
@@ -109,7 +112,10 @@ class TaskService:
         page = page_token.page(request.page_size, request.page_token, request.order_by, request.filter)
         found = await self._manager.get_tasks(convert.task_filter(request.filter), page)
         full = convert.is_full(request.view)
-        tasks = that_fit(self._writer.task(task, full=full) for task in found.tasks)
+        size = size_of(found.tasks, full=full)
+        tasks = await aside(
+            size, lambda: that_fit(self._writer.task(task, full=full) for task in found.tasks)
+        )
         return pb.GetTasksResponse(
             tasks=tasks,
             next_page_token=page_token.token_after(found, len(tasks), page, request.filter),
@@ -135,7 +141,8 @@ class TaskService:
         full = convert.is_full(request.view)
         async with aclosing(self._manager.stream_results(convert.read_request(request))) as frames:
             async for frame in frames:
-                yield convert.stream_frame(frame, self._writer, full=full)
+                size = size_of([frame.task], full=full) if isinstance(frame, ResultFrame) else 0
+                yield await aside(size, partial(convert.stream_frame, frame, self._writer, full=full))
 
     async def GetResults(self, request: pb.GetResultsRequest, context: CallContext) -> pb.GetResultsResponse:
         page = await self._manager.get_results(
@@ -146,7 +153,8 @@ class TaskService:
         )
         full = convert.is_full(request.view)
         results = (self._writer.result(frame.task, frame.cursor, full=full) for frame in page.results)
-        return convert.results_page(page, that_fit(results))
+        size = size_of((frame.task for frame in page.results), full=full)
+        return convert.results_page(page, await aside(size, partial(that_fit, results)))
 
     async def GetCancelled(
         self, request: pb.GetCancelledRequest, context: CallContext

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable
+from types import FrameType
 from typing import Any
 
 import grpc.aio
@@ -12,6 +15,7 @@ from tests.integration.rpc.conftest import SOON_S, Serve, drain, failure, reason
 from millhand.v1 import task_pb2
 from millhand.v1 import task_service_pb2 as pb
 from millhand_server.core.errors import InternalError, MillhandError, TaskNotFound
+from millhand_server.rpc import validation
 from millhand_server.rpc.context import Call, CallContext
 
 GARBAGE = b"\xff\xff\xff"
@@ -80,6 +84,41 @@ async def test_bytes_that_do_not_parse_end_a_session_after_what_came_before(serv
 
     assert pb.SessionResponse.FromString(first).request_id == "1"
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_bytes_of_very_many_fields_are_refused_unparsed(serve: Serve) -> None:
+    # A request that is fine but for what this server does not know, and as such would be passed over.
+    dense = GET + b"\xf8\x07\x01" * 1_000_000
+    async with serve(Fake()) as wire:
+        unary = await failure(wire.unary("GetTask", dense))
+        session = await failure(drain(wire.session(iter([b"\xf8\x07\x01" * 1_000_000]))))
+
+    for error in (unary, session):
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "fields" in (error.details() or "")
+
+
+async def test_the_shape_of_a_large_request_is_looked_at_beside_the_loop(serve: Serve) -> None:
+    small = pb.GetTasksRequest(filter={"ids": ["x" * 200] * 100}).SerializeToString()
+    large = pb.GetTasksRequest(filter={"ids": ["x" * 200] * 10_000}).SerializeToString()
+    lookers: list[int] = []
+
+    def remember(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code is validation.check.__code__:
+            lookers.append(threading.get_ident())
+
+    async with serve(Fake(pb.GetTasksResponse())) as wire:
+        threading.setprofile(remember)
+        sys.setprofile(remember)
+        try:
+            await wire.unary("GetTasks", small)
+            await wire.unary("GetTasks", large)
+        finally:
+            threading.setprofile(None)
+            sys.setprofile(None)
+
+    assert len(lookers) == 2
+    assert lookers[0] == threading.get_ident() != lookers[1]
 
 
 class Alien(BaseException):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
 from millhand_server.core.errors import InvalidArgument
+from millhand_server.rpc.aside import LARGE_BYTES, aside
 from millhand_server.rpc.context import Call, CallContext, serialise
+from millhand_server.rpc.field_count import check_fields
 
 
 async def bytes_to_messages(call_next: Call, request: Any, context: CallContext) -> Any:
@@ -18,8 +21,8 @@ async def bytes_to_messages(call_next: Call, request: Any, context: CallContext)
     What a streaming response writes is serialised by the context.
     """
     method = context.method
-    parse = _parse_all if method.streams_requests else _parse
-    response = await call_next(parse(request, context), context)
+    parsed = _parse_all(request, context) if method.streams_requests else await _parse(request, context)
+    response = await call_next(parsed, context)
     if method.streams_responses or context.code is not grpc.StatusCode.OK:
         return None
     data = serialise(response, method.response)
@@ -29,12 +32,15 @@ async def bytes_to_messages(call_next: Call, request: Any, context: CallContext)
 
 async def _parse_all(stream: AsyncIterator[bytes], context: CallContext) -> AsyncIterator[Message]:
     async for data in stream:
-        yield _parse(data, context)
+        yield await _parse(data, context)
 
 
-def _parse(data: bytes, context: CallContext) -> Message:
+async def _parse(data: bytes, context: CallContext) -> Message:
+    context.last_received_bytes = len(data)
     context.received_bytes += len(data)
     kind = context.method.request
+    if len(data) >= LARGE_BYTES:
+        await aside(len(data), partial(check_fields, data, kind.DESCRIPTOR))
     try:
         return kind.FromString(data)
     except DecodeError:

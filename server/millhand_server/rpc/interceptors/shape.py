@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from millhand_server.engine.options import Limits
 from millhand_server.rpc import validation
+from millhand_server.rpc.aside import aside
 from millhand_server.rpc.context import Call, CallContext
 
 
@@ -17,5 +19,6 @@ class ShapeCheck:
 
     async def __call__(self, call_next: Call, request: Any, context: CallContext) -> Any:
         if context.method.request in validation.CHECKS and not context.method.streams_requests:
-            validation.check(request, self._limits)
+            look = partial(validation.check, request, self._limits)
+            await aside(context.last_received_bytes, look)
         return await call_next(request, context)
