@@ -45,9 +45,10 @@ def test_neither_payloads_nor_tokens_are_in_the_log_at_debug(tmp_path: Path) -> 
     server = _start(tmp_path)
     with grpc.insecure_channel(server.address) as channel:
         for path, headers in itertools.product(sorted(SCOPES), _HEADERS.values()):
-            for data in _requests(path):
-                if not (path == _SHUTDOWN and headers is _HEADERS["good"]):
-                    _call(channel, path, data, headers)
+            if path == _SHUTDOWN and headers is _HEADERS["good"]:
+                continue  # it would be done
+            for data in _requests(path) if headers is not _HEADERS["huge"] else [b""]:
+                _call(channel, path, data, headers)
     for value in _WILD_HEADERS:
         _send_raw(server.address, value)
     (tmp_path / "tokens").write_text(f"oops:run:{_SECRET}\n")
