@@ -207,7 +207,7 @@ def _as_coroutine(body: Body) -> Callable[[Any, TaskContext], Awaitable[object]]
     async def call(request: Any, task: TaskContext) -> object:
         return await body(request, task)
 
-    return call
+    return _typed_as(body, call)
 
 
 def _as_function(body: Body) -> Callable[[Any, TaskContext], object]:
@@ -219,6 +219,12 @@ def _as_function(body: Body) -> Callable[[Any, TaskContext], object]:
             return end.value
         raise AssertionError("a handler of this suite suspended in a thread")
 
+    return _typed_as(body, call)
+
+
+def _typed_as(body: Body, call: Callable[[Any, TaskContext], Any]) -> Callable[[Any, TaskContext], Any]:
+    if "request" in body.__annotations__:
+        call.__annotations__["request"] = body.__annotations__["request"]
     return call
 
 

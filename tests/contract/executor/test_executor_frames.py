@@ -8,7 +8,7 @@ import pytest
 from tests.contract.executor.bench import Bench
 
 from millhand.kit import Blob, TaskContext
-from millhand_server.core.execution import Finished, Returned, Started, StopCause, Succeeded
+from millhand_server.core.execution import Failed, Finished, Returned, Started, StopCause, Succeeded
 from millhand_server.core.task import AttemptKey
 from millhand_server.testing.clock import START_US
 
@@ -38,6 +38,31 @@ async def test_requests_and_results_of_every_kind_cross(bench: Bench, value: obj
     outcome = await bench.run("echo", value)
 
     assert outcome == Succeeded(bench.codec.encode(value))
+
+
+async def test_a_handler_with_a_type_is_called_with_what_that_makes_of_the_payload(bench: Bench) -> None:
+    @bench.handler("number")
+    async def number(request: int, task: TaskContext) -> object:
+        return request
+
+    bench.start()
+
+    # The type of the bench's codec doubles.
+    assert await bench.run("number", 7) == Succeeded(bench.codec.encode(14))
+
+
+async def test_a_payload_that_a_type_no_longer_takes_fails_without_retry(bench: Bench) -> None:
+    @bench.handler("number")
+    async def number(request: int, task: TaskContext) -> object:
+        return request
+
+    bench.start()
+
+    outcome = await bench.run("number", "x")
+
+    assert outcome == Failed(
+        "HANDLER_FAILED", "the payload cannot be read: json must be an integer", fatal=True
+    )
 
 
 async def test_frames_bear_the_times_of_the_clock_and_the_name_of_the_worker(bench: Bench) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from types import FunctionType
 from typing import Any
 
 import pytest
 from tests.fakes.codec import JsonCodec
 
-from millhand.kit import Handlers
+from millhand.kit import Handlers, handler
 from millhand_server.core.execution import Isolation
 from millhand_server.core.retry import Retries
 from millhand_server.core.task import SECOND_US, RetryPolicy, TaskSpec
@@ -129,3 +131,70 @@ def test_the_go_library_s_numbers_are_kept_for_those_who_ask() -> None:
 
     assert (options.max_tasks, options.tasks_per_second, options.timeout_us) == (10, 5.0, 300 * SECOND_US)
     assert (options.retry_delay_us, options.max_retries) == (SECOND_US, 3)
+
+
+def typed(function: Callable[..., object], **options: Any) -> Catalogue:
+    return Catalogue(Handlers(handler("h", **options)(_copy(function))), SERVER, JsonCodec())
+
+
+def test_types_are_made_once_from_the_annotations() -> None:
+    def plain(request: object) -> None: ...
+    def number(request: int) -> int:
+        return request
+
+    assert typed(plain)["h"].request is None
+    assert typed(number)["h"].request is not None
+    assert typed(number)["h"].result.schema == {"type": "integer"}
+
+
+def _takes_complex(request: complex) -> None: ...
+def _returns_complex() -> complex:
+    return 1j
+
+
+def _takes_nobody(request: Nobody) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def _returns_nobody() -> Nobody: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (_takes_complex, "Handler 'h' takes complex: JSON has no complex numbers."),
+        (_returns_complex, "Handler 'h' returns complex: JSON has no complex numbers."),
+        (_takes_nobody, "Handler 'h' takes Nobody, a name that means nothing in its module"),
+        (_returns_nobody, "Handler 'h' returns Nobody, a name that means nothing in its module"),
+    ],
+)
+def test_an_annotation_that_cannot_be_honoured_is_refused_by_handler_and_type(
+    function: Callable[..., object], sentence: str
+) -> None:
+    with pytest.raises(UnsupportedHandler) as refusal:
+        typed(function)
+
+    assert str(refusal.value).startswith(sentence)
+
+
+def test_the_example_is_the_handler_s_own_or_else_one_made_up_for_its_type() -> None:
+    def plain(request: object) -> None: ...
+    def number(request: int) -> None: ...
+
+    assert typed(number, example=7)["h"].example == b"7"
+    assert typed(number)["h"].example == b"1"
+    assert typed(plain, example="x")["h"].example == b'"x"'
+    assert typed(plain)["h"].example == b""
+
+
+@pytest.mark.parametrize("example", ["x", object()], ids=["of another type", "no payload"])
+def test_an_example_that_the_handler_could_not_be_called_with_is_refused(example: object) -> None:
+    def number(request: int) -> None: ...
+
+    with pytest.raises(UnsupportedHandler, match="'h' has an example that it could not be called with"):
+        typed(number, example=example)
+
+
+def _copy(function: Callable[..., object]) -> FunctionType:
+    """Returns the same function undecorated: each may be a handler only once."""
+    assert isinstance(function, FunctionType)
+    copy = FunctionType(function.__code__, function.__globals__, function.__name__)
+    copy.__annotations__ = dict(function.__annotations__)
+    return copy
