@@ -1,1 +1,1 @@
-"""Stand-ins that tests drive by hand: a clock, a store with faults, an executor, a codec without protobuf."""
+"""Stand-ins that are of use to our own tests alone; those for everybody are in `millhand_server.testing`."""

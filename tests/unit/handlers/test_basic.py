@@ -1,15 +1,13 @@
 """echo, sleep and fail."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from millhand.kit import Blob, Cancelled, Failed, Fatal, StopReason, TaskContext
+from millhand.kit import Blob, Failed, Fatal, TaskContext
 from millhand_server.handlers.basic import echo, fail, sleep
-
-DEADLINE_S = 10.0
+from millhand_server.testing import HandlerTest
 
 
 @pytest.mark.parametrize("request_", [None, 1, "text", {"a": [1, None]}, Blob(b"x", "image/png")], ids=repr)
@@ -23,12 +21,12 @@ def test_sleep_says_how_long_it_slept(context: TaskContext) -> None:
 
 
 @pytest.mark.parametrize("progress", [False, True])
-def test_sleep_wakes_at_once_when_it_is_cancelled(context: TaskContext, progress: bool) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        sleeping = pool.submit(sleep, {"seconds": 3600, "progress": progress}, context)
-        context.signal(StopReason.CANCEL)
+def test_sleep_wakes_at_once_when_it_is_cancelled(progress: bool) -> None:
+    sleeping = HandlerTest(sleep).start({"seconds": 3600, "progress": progress})
 
-        assert isinstance(sleeping.exception(DEADLINE_S), Cancelled)
+    sleeping.cancel()
+
+    assert sleeping.wait().stopped
 
 
 def test_sleep_reports_progress_about_ten_times_a_second(context: TaskContext, reporter: Any) -> None:
