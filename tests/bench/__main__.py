@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
+import sys
 import time
 from collections.abc import Sequence
 
@@ -45,6 +47,8 @@ _QUICK = Scale(rounds=3, window_s=0.25, queued=20_000, deep=30_000)
 def main() -> None:
     """Measures the cases that are asked for, and writes tables, JSON and a plot."""
     arguments = _arguments()
+    # So that the processes under way are ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     scale = _QUICK if arguments.quick else _FULL
     rounds: int = arguments.rounds or scale.rounds
     report = Report(vars(arguments) | {"rounds": rounds, "window_s": scale.window_s})
