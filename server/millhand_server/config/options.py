@@ -82,10 +82,10 @@ class ServeOptions:
 
     node: str
     listen: ListenOptions = ListenOptions()
-    security: SecurityOptions = SecurityOptions()
     store: StoreOptions = StoreOptions()
     plugins: PluginOptions = PluginOptions()
     manager: ManagerOptions = field(default_factory=ManagerOptions)
     log: LogOptions = LogOptions()
     metrics: ListenOptions | None = None
     announce: str = "text"
+    security: SecurityOptions = SecurityOptions()

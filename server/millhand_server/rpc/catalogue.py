@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import dataclass
 from datetime import timedelta
 
 from google.protobuf import json_format
@@ -23,8 +24,16 @@ from millhand_server.rpc.wire_time import write_duration
 _SCHEMA_DEPTH = 100
 
 
-def handler(entry: CatalogueEntry, address: str) -> handler_pb2.Handler:
-    """Returns what a caller sees of a handler; `address` is where the example calls."""
+@dataclass(frozen=True)
+class Reach:
+    """How somebody with a shell reaches this server: the address, and what grpcurl wants before it."""
+
+    address: str
+    options: str = "-plaintext"
+
+
+def handler(entry: CatalogueEntry, reach: Reach) -> handler_pb2.Handler:
+    """Returns what a caller sees of a handler; `reach` is where and how the example calls."""
     definition = entry.handler
     message = handler_pb2.Handler(
         name=definition.name,
@@ -32,7 +41,7 @@ def handler(entry: CatalogueEntry, address: str) -> handler_pb2.Handler:
         output_type=entry.result.message_type,
         isolation=entry.isolation.value,  # type: ignore[arg-type]  # the numbers are the same, by a test
         kill_guarantee=_kill_guarantee(entry),
-        example=_example(entry, address),
+        example=_example(entry, reach),
     )
     if entry.request is not None:
         message.input_type = entry.request.shape.message_type
@@ -55,12 +64,13 @@ def _kill_guarantee(entry: CatalogueEntry) -> handler_pb2.KillGuarantee:
     return handler_pb2.KILL_GUARANTEE_COOPERATIVE
 
 
-def _example(entry: CatalogueEntry, address: str) -> str:
+def _example(entry: CatalogueEntry, reach: Reach) -> str:
     task: dict[str, object] = {"handler": entry.name}
     if entry.example:
         task["payload"] = _as_json(parse(entry.example))
     data = shlex.quote(json.dumps({"task": task}, separators=(",", ":"), ensure_ascii=False, sort_keys=True))
-    return f"grpcurl -plaintext -d {data} {address} millhand.v1.TaskService/ExecuteTask"
+    start = f"grpcurl {reach.options}".rstrip()
+    return f"{start} -d {data} {reach.address} millhand.v1.TaskService/ExecuteTask"
 
 
 def _as_json(payload: payload_pb2.Payload) -> object:

@@ -14,9 +14,11 @@ from millhand_server.engine.answers import CloseMode, Drained
 from millhand_server.engine.manager import TaskManager
 from millhand_server.rpc import health
 from millhand_server.rpc.adapter import OpenCalls, generic_handler
+from millhand_server.rpc.catalogue import Reach
 from millhand_server.rpc.context import Interceptor
 from millhand_server.rpc.credentials import ServerCertificates
 from millhand_server.rpc.discretion import withhold_metadata
+from millhand_server.rpc.interceptors.auth import TokenGuard
 from millhand_server.rpc.interceptors.chain import standard_chain
 from millhand_server.rpc.reflection import reflection_handlers
 from millhand_server.rpc.task_service import TaskService
@@ -110,16 +112,22 @@ class RpcServer:
     def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         own = [layer for layer in self._interceptors if not isinstance(layer, grpc.aio.ServerInterceptor)]
         chain = standard_chain(self._manager.limits, own, self._guard, self._counts)
-        tasks = TaskService(self._manager, address=self._callable_address, on_shutdown=self._on_shutdown)
+        tasks = TaskService(self._manager, reach=self._reach, on_shutdown=self._on_shutdown)
         return (
             generic_handler(_TASK_SERVICE, tasks, chain, self.open_calls),
             generic_handler(health.SERVICE, self._health, chain, self.open_calls),
             *reflection_handlers(chain, self.open_calls),
         )
 
-    def _callable_address(self) -> str:
+    def _reach(self) -> Reach:
         host, _, port = self._address.rpartition(":")
-        return f"localhost:{port}" if host in _EVERY_ADDRESS else self._address
+        address = f"localhost:{port}" if host in _EVERY_ADDRESS else self._address
+        options = ["-plaintext"] if self._certificates is None else []
+        if self._certificates is not None and self._certificates.asks_clients:
+            options.append("-cert client.pem -key client.key")
+        if isinstance(self._guard, TokenGuard):
+            options.append('-H "authorization: Bearer $MILLHAND_TOKEN"')
+        return Reach(address, " ".join(options))
 
     def _bind(self, host: str, port: int) -> int:
         try:

@@ -38,12 +38,12 @@ class TaskService:
         self,
         manager: TaskManager,
         *,
-        address: Callable[[], str],
+        reach: Callable[[], catalogue.Reach],
         on_shutdown: Callable[[CloseMode, int | None], Awaitable[Drained]],
     ) -> None:
-        """Takes the manager; `address` tells where examples may call, `on_shutdown` closes the manager."""
+        """Takes the manager; `reach` tells how examples may call, `on_shutdown` closes the manager."""
         self._manager = manager
-        self._address = address
+        self._reach = reach
         self._on_shutdown = on_shutdown
         self._writer = TaskWriter(manager.catalogue, manager.limits.max_message_bytes)
 
@@ -193,7 +193,7 @@ class TaskService:
         self, request: pb.ListHandlersRequest, context: CallContext
     ) -> pb.ListHandlersResponse:
         entries = sorted(self._manager.catalogue, key=lambda entry: entry.name)
-        handlers = [catalogue.handler(entry, self._address()) for entry in entries]
+        handlers = [catalogue.handler(entry, self._reach()) for entry in entries]
         return pb.ListHandlersResponse(handlers=handlers)
 
     async def GetServerInfo(
