@@ -1,11 +1,12 @@
 """Every client command, as a process, against a real server."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
 import pytest
-from tests.acceptance.conftest import Lines, Millhand, ServerProcess, run_millhand, start_millhand
+from tests.acceptance.conftest import Lines, Millhand, Serve, ServerProcess, run_millhand, start_millhand
 
 from millhand import Client
 
@@ -63,7 +64,8 @@ def test_exec_prints_the_whole_result_as_json(millhand: Millhand) -> None:
     assert result["task"]["id"] == "whole"
     assert result["task"]["status"] == "TASK_STATUS_COMPLETED"
     assert result["task"]["labels"] == {"k": "v"}
-    assert result["output"] == {"json": 1.0}
+    assert result["output"] == {"json": 1}
+    assert result["task"]["create_time"]
     assert result["cursor"]
 
 
@@ -95,6 +97,15 @@ def test_an_error_is_one_sentence_and_its_exit_status(
     assert ended.stdout == ""
 
 
+def test_a_task_that_goes_on_after_the_wait_is_said_to_once(millhand: Millhand) -> None:
+    left = millhand("exec", "sleep", '{"seconds": 1}', "--wait", "10ms").stderr
+    ended = millhand("exec", "sleep", '{"seconds": 600}', "--wait", "10ms", "--cancel-on-timeout").stderr
+
+    assert left.count("goes on") == 1
+    assert "goes on" not in ended
+    assert "it was cancelled" in ended
+
+
 def test_a_server_that_is_not_there_is_named_with_the_way_to_start_one() -> None:
     ended = run_millhand("info", address="127.0.0.1:1")
 
@@ -123,6 +134,23 @@ def test_get_shows_a_task_to_people_and_to_programs(millhand: Millhand) -> None:
     assert "labels:    k=v" in shown
     assert data["status"] == "TASK_STATUS_SCHEDULED"
     assert "payload" not in data
+
+
+def test_get_in_full_shows_output_payload_and_every_attempt(millhand: Millhand) -> None:
+    task_id = "in-full"
+    millhand("exec", "fail", '{"times": 1, "reason": "TRY"}', "--id", task_id)
+
+    shown = millhand("get", task_id, "--full").stdout
+    data = json.loads(millhand("get", task_id, "--full", "-o", "json").stdout)
+
+    assert re.search(r'^payload: +{"reason": "TRY", "times": 1}$', shown, re.MULTILINE)
+    assert re.search(r'^output: +{"attempts": 2}$', shown, re.MULTILINE)
+    assert "(1 retry used)" in shown
+    [first, second] = [line.split() for line in shown.partition("ATTEMPT ")[2].splitlines()[1:]]
+    assert " ".join(first[4:]) == "Attempt 1 of 1 that fail."
+    assert second[0] == "2"
+    assert len(second) == 4
+    assert data["output"] == {"json": {"attempts": 2}}
 
 
 def test_list_filters_and_limits_and_pipes_plain_columns(millhand: Millhand) -> None:
@@ -239,10 +267,56 @@ def test_results_follow_new_ones_as_they_come(server: ServerProcess) -> None:
     with Client(server.address) as client:
         client.execute("echo", 1, correlation_id="followed")
 
-    assert json.loads(lines.next() or "")["result"]["output"] == {"json": 1.0}
+    assert json.loads(lines.next() or "")["result"]["output"] == {"json": 1}
     following.send_signal(signal.SIGINT)
     assert following.wait(timeout=30) == 130
     assert said.rest().startswith("go on with --after ")
+
+
+def test_results_of_an_unknown_id_are_an_error_and_of_a_waiting_task_just_none(millhand: Millhand) -> None:
+    task_id = millhand("register", "echo", "--delay", "1h").stdout.strip()
+
+    unknown = millhand("results", "--id", "nothing")
+    waiting = millhand("results", "--id", task_id)
+
+    assert unknown.returncode == 3
+    assert "TASK_NOT_FOUND: " in unknown.stderr
+    assert (waiting.returncode, waiting.stdout) == (0, "")
+    assert waiting.stderr.startswith("no results\n")
+
+
+def test_a_follower_says_that_its_server_is_gone(serve: Serve) -> None:
+    server = serve()
+    following = start_millhand("results", "--follow", address=server.address)
+    assert following.stdout is not None
+    assert following.stderr is not None
+    lines, said = Lines(following.stdout), Lines(following.stderr)
+    lines.until("ENDED")
+
+    server.process.kill()
+
+    said.until("connection lost, trying again")
+    following.kill()
+    following.wait(30)
+
+
+def test_a_watched_list_gives_tasks_again_when_they_have_changed(server: ServerProcess) -> None:
+    with Client(server.address) as client:
+        task = client.register("echo", 1, delay=3600, queue="watched")
+        watching = start_millhand(
+            "list", "--watch", "--queue", "watched", "-o", "json", address=server.address
+        )
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        lines, said = Lines(watching.stdout), Lines(watching.stderr)
+        first = json.loads(lines.next() or "")
+        client.cancel(task.id)
+        second = json.loads(lines.next() or "")
+
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(timeout=30) == 130
+    assert said.rest() == ""
+    assert [first["status"], second["status"]] == ["TASK_STATUS_SCHEDULED", "TASK_STATUS_CANCELLED"]
 
 
 def test_following_named_tasks_ends_when_all_have_ended(millhand: Millhand) -> None:
@@ -260,7 +334,7 @@ def test_explain_says_why_a_task_does_not_run(millhand: Millhand) -> None:
     shown = millhand("explain", task_id).stdout
     data = json.loads(millhand("explain", task_id, "-o", "json").stdout)
 
-    assert "NOT_DUE" in shown
+    assert re.search(r"^NOT_DUE: .*\(\d+m\d+s to go\)$", shown, re.MULTILINE)
     assert data["reasons"][0]["reason"] == "BLOCK_REASON_NOT_DUE"
 
 
@@ -272,6 +346,7 @@ def test_handlers_are_listed_and_one_shown_with_an_example(millhand: Millhand) -
     assert table[0].split() == ["NAME", "RUNS", "AS", "CANCEL", "DESCRIPTION"]
     assert any(line.split()[:3] == ["echo", "thread", "cooperative"] for line in table)
     assert "grpcurl" in one
+    assert re.search(r"^default timeout: +none$", millhand("handlers", "sleep").stdout, re.MULTILINE)
     assert {"echo", "sleep", "stubborn"} <= {handler["name"] for handler in data}
 
 
@@ -280,5 +355,6 @@ def test_info_shows_the_server_its_store_and_its_limits(millhand: Millhand) -> N
     data = json.loads(millhand("info", "-o", "json").stdout)
 
     assert data["store"] == "memory"
-    assert data["limits"]["maxBatchTasks"] == 1000
+    assert data["limits"]["max_batch_tasks"] == 1000
     assert "max_batch_tasks:" in shown
+    assert re.search(r"^tasks: .*\d+ COMPLETED", shown, re.MULTILINE)

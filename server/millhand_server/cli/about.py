@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from millhand_server.cli.connection import connect, connected
+from millhand_server.cli.completion import handler_names
+from millhand_server.cli.connection import Connection, connect, connected
 from millhand_server.cli.failures import NOT_FOUND
-from millhand_server.cli.printing import print_fields, print_json, print_table
+from millhand_server.cli.printing import print_fields, print_json, print_table, span
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from millhand import TaskStatus
     from millhand.v1.handler_pb2 import Handler
 
 
 @click.command
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=handler_names)
 @connected
-def handlers(
-    address: str | None, token: str | None, tls_ca: str | None, output: str, name: str | None
-) -> None:
+def handlers(output: str, name: str | None) -> None:
     """List what the server can run, or show one handler with a call ready to paste."""
-    with connect(address, token, tls_ca) as connection:
+    with connect() as connection:
         found = [handler for handler in connection.client.handlers() if name in (None, handler.name)]
         if not found and name is not None:
             click.echo(
@@ -35,43 +39,48 @@ def handlers(
             rows = ((h.name, _isolation(h), _guarantee(h), h.description) for h in found)
             print_table(("NAME", "RUNS AS", "CANCEL", "DESCRIPTION"), rows)
         else:
-            _print_handler(found[0])
+            print_fields(_about(connection, found[0]))
 
 
 @click.command
 @connected
-def info(address: str | None, token: str | None, tls_ca: str | None, output: str) -> None:
-    """Show the server, its store and its limits."""
-    with connect(address, token, tls_ca) as connection:
+def info(output: str) -> None:
+    """Show the server, its store, its limits and how many tasks it has."""
+    with connect() as connection:
         server = connection.client.info()
         if output == "json":
             print_json(connection.types.to_dict(server))
             return
-        limits = [(field.name, str(value)) for field, value in server.limits.ListFields()]
+        # Looks once; the counts are of every task that is retained.
+        counts = connection.client.wait(timeout=0).counts
         print_fields(
             [
                 ("version", server.version),
                 ("node", server.node_id),
                 ("store", server.store),
-                ("uptime", f"{server.uptime.seconds} s"),
+                ("uptime", span(server.uptime.seconds)),
+                ("tasks", _counted(counts)),
                 ("capabilities", ", ".join(server.capabilities)),
-                *limits,
+                *((field.name, str(value)) for field, value in server.limits.ListFields()),
             ]
         )
 
 
-def _print_handler(handler: Handler) -> None:
-    print_fields(
-        [
-            ("name", handler.name),
-            ("description", handler.description),
-            ("runs as", _isolation(handler)),
-            ("cancel", _guarantee(handler)),
-            ("takes", handler.input_type),
-            ("returns", handler.output_type),
-            ("example", handler.example),
-        ]
-    )
+def _counted(counts: Mapping[TaskStatus, int]) -> str:
+    return ", ".join(f"{count} {status.name}" for status, count in sorted(counts.items()) if count) or "none"
+
+
+def _about(connection: Connection, handler: Handler) -> Iterator[tuple[str, str]]:
+    yield "name", handler.name
+    yield "description", handler.description
+    yield "runs as", _isolation(handler)
+    yield "cancel", _guarantee(handler)
+    yield "takes", handler.input_type
+    yield "returns", handler.output_type
+    for name, value in connection.types.to_dict(handler.defaults).items():
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield f"default {name}", "none" if shown == "0s" else shown
+    yield "example", handler.example
 
 
 def _isolation(handler: Handler) -> str:

@@ -10,25 +10,22 @@ import click
 
 from millhand_server.cli.connection import Connection, connect, connected
 from millhand_server.cli.filters import filter_of, filtered
-from millhand_server.cli.parameters import duration
+from millhand_server.cli.parameters import duration, text
 from millhand_server.cli.printing import print_json, print_table
-from millhand_server.cli.tasks import status_of
+from millhand_server.cli.task_text import short_status_of
 
 if TYPE_CHECKING:
     from millhand import CancelAnswer, MillhandError
 
 
 @click.command
-@click.argument("task_ids", metavar="[ID]...", nargs=-1)
+@click.argument("task_ids", metavar="[ID]...", nargs=-1, type=text)
 @click.option("--all", "every", is_flag=True, help="Every task, or every one that the options choose.")
 @filtered
 @click.option("--reason", default="", metavar="TEXT", help="Why; the task keeps it.")
 @click.option("--wait", metavar="D", type=duration, help="How long to wait for running code to stop.")
 @connected
 def cancel(
-    address: str | None,
-    token: str | None,
-    tls_ca: str | None,
     output: str,
     task_ids: tuple[str, ...],
     every: bool,
@@ -45,7 +42,7 @@ def cancel(
         raise click.UsageError(
             "give either the IDs of tasks, or --all, which options such as --handler narrow"
         )
-    with connect(address, token, tls_ca) as connection:
+    with connect() as connection:
         if every:
             _cancel_all(connection, output, reason, wait, filters)
         else:
@@ -69,7 +66,7 @@ def _cancel_each(
         for answer in answers:
             print_json({"outcome": answer.outcome.name, "task": connection.types.to_dict(answer.task)})
     elif answers:
-        rows = [(answer.task.id, answer.outcome.name, status_of(answer.task)) for answer in answers]
+        rows = [(answer.task.id, answer.outcome.name, short_status_of(answer.task)) for answer in answers]
         print_table(("ID", "OUTCOME", "STATUS"), rows)
     for earlier in refusals[:-1]:
         click.echo(str(earlier), err=True)
@@ -87,7 +84,7 @@ def _cancel_all(
         answer = connection.client.cancel_all_and_wait(reason, timeout=wait, **chosen)
     counts = {outcome.name: count for outcome, count in answer.counts.items()}
     if output == "json":
-        print_json({"counts": counts, "stillRunningIds": list(answer.still_running_ids)})
+        print_json({"counts": counts, "still_running_ids": list(answer.still_running_ids)})
         return
     print_table(("OUTCOME", "TASKS"), ((name, str(count)) for name, count in sorted(counts.items())))
     for task_id in answer.still_running_ids:

@@ -44,10 +44,10 @@ def connected(command: _Command) -> _Command:
 @contextmanager
 def connect(*, clock: Any = None) -> Iterator[Connection]:
     """Gives a connection. What the server refuses ends the program with a sentence and the status for it."""
-    from millhand import MillhandError
-
     options = _server_options()
     with connection_to(options, clock=clock) as connection:
+        from millhand import MillhandError
+
         try:
             yield connection
         except MillhandError as error:
@@ -60,7 +60,7 @@ def connect(*, clock: Any = None) -> Iterator[Connection]:
 @contextmanager
 def connection_to(options: ClientOptions, *, clock: Any = None, **limits: Any) -> Iterator[Connection]:
     """Gives a connection as it is: what the server refuses is raised."""
-    # gRPC's C core tells standard error of handshakes and sockets; the sentence below says it better.
+    # Or the C core tells standard error of handshakes and sockets. What matters of that is in `sentence`.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Here and not above, so that help and usage errors need no gRPC.
     from millhand import Client
@@ -105,8 +105,8 @@ def _open(options: ClientOptions) -> grpc.Channel:
         raise click.UsageError(f"{flag} {failure.filename} cannot be read: {failure.strerror}") from None
     except ValueError:
         raise click.UsageError(
-            f"a token for {options.address} would cross the network in the clear, where anybody on the way can "
-            "read and use it: turn TLS on with --tls-ca"
+            f"a token for {options.address} would cross the network in the clear, where anybody on the way "
+            "can read and use it: turn TLS on with --tls-ca"
         ) from None
 
 

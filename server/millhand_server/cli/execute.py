@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +11,13 @@ from millhand_server.cli.connection import Connection, connect, connected
 from millhand_server.cli.parameters import duration
 from millhand_server.cli.printing import print_json, print_output
 from millhand_server.cli.specs import described, spec_of
+from millhand_server.cli.task_text import reason_text, short_status_of
+from millhand_server.cli.terminal import StatusLine, looking_on
 
 if TYPE_CHECKING:
-    from millhand import Client, LogReader
+    from collections.abc import Callable
+
+    from millhand import Client, Task, TaskSpec
 
 
 @click.command("exec")
@@ -27,23 +27,15 @@ if TYPE_CHECKING:
 )
 @click.option("--cancel-on-timeout", is_flag=True, help="Cancel it when --wait is over; else it goes on.")
 @connected
-def execute(
-    address: str | None,
-    token: str | None,
-    tls_ca: str | None,
-    output: str,
-    wait: timedelta | None,
-    cancel_on_timeout: bool,
-    **spec_options: Any,
-) -> None:
+def execute(output: str, wait: timedelta | None, cancel_on_timeout: bool, **spec_options: Any) -> None:
     """Run a task, wait for it and print its output.
 
     JSON is what the handler is given; - reads it from standard input. Ctrl-C leaves the task running.
     """
-    with connect(address, token, tls_ca) as connection:
+    with connect() as connection:
         spec = spec_of(connection, **spec_options)
         try:
-            with _progress_of(connection.client, spec.id):
+            with looking_on(_state_of(connection.client, spec)):
                 result = connection.client.execute_task(
                     spec, timeout=wait, cancel_on_timeout=cancel_on_timeout
                 )
@@ -63,45 +55,23 @@ def _print(connection: Connection, result: Any, output: str) -> None:
         raise result.error
 
 
-@contextmanager
-def _progress_of(client: Client, task_id: str) -> Iterator[None]:
-    """Shows a task's progress on standard error meanwhile, if a person is looking."""
-    if not task_id or not sys.stderr.isatty():
-        yield
-        return
-    reader = client.results(ids=[task_id], include_progress=True)
-    shower = threading.Thread(target=_show_progress, args=(reader,), daemon=True)
-    shower.start()
-    try:
-        yield
-    finally:
-        reader.close()
-        shower.join(timeout=1.0)
+def _state_of(client: Client, spec: TaskSpec) -> Callable[[StatusLine], None]:
+    """Shows how far the task is, or why it does not run. One that is known by its key alone shows nothing."""
 
-
-def _show_progress(reader: LogReader[Any]) -> None:
-    try:
-        from rich.console import Console
-        from rich.progress import Progress as Bar
-    except ImportError:
-        return
-    from millhand import MillhandError, Progress
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        row = bar.add_task("running", total=1.0)
-        try:
-            for record in reader:
-                if isinstance(record, Progress):
-                    # Escaped by being a column's plain value: rich reads markup in descriptions.
-                    bar.update(row, completed=record.fraction, description=_plain(record.message))
-        except MillhandError:
-            # The call that waits for the task meets the same fault, and is the one to report it.
+    def look(line: StatusLine) -> None:
+        if not spec.id:
             return
+        task = client.get(spec.id)
+        attempt = f"attempt {task.attempt}: " if task.attempt > 1 else ""
+        if task.HasField("progress"):
+            line.say(f"{spec.handler}  {attempt}{task.progress.message or 'running'}", task.progress.fraction)
+        else:
+            line.say(f"{spec.handler}  {attempt}{_standing(client, task)}")
+
+    return look
 
 
-def _plain(message: str) -> str:
-    from rich.markup import escape
-
-    from millhand_server.cli.printing import printable
-
-    return escape(printable(message)) or "running"
+def _standing(client: Client, task: Task) -> str:
+    reasons = client.explain(task.id).reasons
+    status = short_status_of(task).lower()
+    return f"{status}: {reason_text(reasons[0])}" if reasons else status

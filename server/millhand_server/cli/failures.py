@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import millhand
 from millhand_server.cli.printing import printable
+from millhand_server.config.client import ClientOptions
 
 ERROR = 1
 NOT_FOUND = 3
@@ -29,31 +32,60 @@ def exit_status(error: millhand.MillhandError) -> int:
             return ERROR
 
 
-def sentence(error: millhand.MillhandError, address: str) -> str:
+def sentence(error: millhand.MillhandError, options: ClientOptions) -> str:
     """Says what happened, by what reason, and what to do about it."""
     if isinstance(error, millhand.Unavailable) and not error.reason:
-        # What gRPC says about sockets helps nobody who forgot to start the server.
-        return (
-            f"no server answers at {address}; start one with `millhand serve`, or name another with --address"
-        )
+        return _unreachable(error.message, options)
     reason = error.reason or error.code.name
     text = printable(error.message) or "the server gave no message"
-    extra = [
-        f"{printable(violation.field)}: {printable(violation.description)}"
-        for violation in error.violations
-        if violation.description != error.message
-    ]
     advice = _advice(error)
-    return "; ".join([f"{reason}: {text}", *extra, *([advice] if advice else [])])
+    return "; ".join([f"{reason}: {text}", *_violations(error, text), *([advice] if advice else [])])
+
+
+#: What gRPC says of a connection that came to nothing, and what to say of it. The first that fits holds.
+_CONNECTION_FAULTS = (
+    ("WRONG_VERSION_NUMBER", "the server at {address} does not serve TLS: leave --tls-ca and --tls-cert out"),
+    ("CERTIFICATE_VERIFY_FAILED", "the certificate of {address} is not signed by the authority in --tls-ca"),
+    ("Hostname Verification Check failed", "the certificate of {address} is for another name"),
+    ("CERTIFICATE_REQUIRED", "the server at {address} wants a certificate: give --tls-cert and --tls-key"),
+    ("Domain name not found", "there is no host of the name in {address}"),
+    (
+        "Connection refused",
+        "no server answers at {address}; start one with `millhand serve`, or name another with --address",
+    ),
+    ("Socket closed", "{address} hung up: if it serves TLS, give --tls-ca"),
+    ("", "no server answers at {address}; if it serves TLS, give --tls-ca"),
+)
+
+
+def _unreachable(said: str, options: ClientOptions) -> str:
+    # What gRPC says about sockets helps nobody who forgot to start the server.
+    form = next(form for sign, form in _CONNECTION_FAULTS if sign in said)
+    return form.format(address=options.address)
+
+
+def _violations(error: millhand.MillhandError, text: str) -> Iterator[str]:
+    if not isinstance(error, millhand.InvalidArgument):
+        # Whatever else names a field has said all of it.
+        return
+    for violation in error.violations:
+        field, description = printable(violation.field), printable(violation.description)
+        # Often the message is the one violation already.
+        if text not in (description, f"{field}: {description}"):
+            yield f"{field}: {description}"
 
 
 def _advice(error: millhand.MillhandError) -> str:
+    if isinstance(error, millhand.HandlerFailed):
+        # The text of an unexpected exception may quote the payload, so that the log alone may have it.
+        task_id = error.metadata.get("task_id", "")
+        return f"the server's log has the traceback of task {task_id}, with its text at --log-level debug"
     if isinstance(error, millhand.WaitTimedOut) and error.metadata.get("task_id"):
-        return f"the task goes on: `millhand get {error.metadata['task_id']}`"
+        return f"`millhand get {error.metadata['task_id']}` shows it"
     if isinstance(error, millhand.Unauthenticated):
         return "give --token, or set MILLHAND_TOKEN"
     if error.retry_after is not None:
-        return f"try again in {error.retry_after.total_seconds():g} s"
+        return f"retry after {error.retry_after.total_seconds():g} s"
     if isinstance(error, millhand.InternalError) and error.request_id:
         return f"the server's log has the facts under request {error.request_id}"
     return ""

@@ -11,7 +11,7 @@ import click
 from millhand_server.cli.parameters import instant, label
 
 if TYPE_CHECKING:
-    from millhand import FilterOptions
+    from millhand import FilterOptions, TaskStatus
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -25,6 +25,8 @@ _STATUSES = (
     "failed",
     "cancelled",
     "context_deadline_reached",
+    # As tables shorten it.
+    "deadline",
 )
 
 _OPTIONS = (
@@ -65,13 +67,11 @@ def filter_of(
     created_before: datetime | None,
 ) -> FilterOptions:
     """Turns the options into the client's; what was not given is left out, which matches every task."""
-    from millhand import TaskStatus
-
     chosen: dict[str, Any] = {
         "ids": ids,
         "handlers": handlers,
         "queues": queues,
-        "statuses": [TaskStatus[status.upper()] for status in statuses],
+        "statuses": [_status(status) for status in statuses],
         "labels": dict(labels),
         "correlation_id": correlation_id,
         "created_after": created_after,
@@ -79,3 +79,9 @@ def filter_of(
     }
     given: FilterOptions = {key: value for key, value in chosen.items() if value}  # type: ignore[assignment]
     return given
+
+
+def _status(name: str) -> TaskStatus:
+    from millhand import TaskStatus
+
+    return TaskStatus.CONTEXT_DEADLINE_REACHED if name == "deadline" else TaskStatus[name.upper()]

@@ -20,6 +20,13 @@ class JsonValue:
     value: Any
 
 
+def text(value: str) -> str:
+    """Reads a name. Nothing is none: it is often a shell's variable that is not set."""
+    if not value:
+        raise click.BadParameter("is empty")
+    return value
+
+
 def duration(text: str) -> timedelta:
     """Reads `500ms`, `30s`, `5m`, `1h30m` or 0."""
     try:
@@ -35,7 +42,8 @@ def instant(text: str) -> datetime:
     except ValueError:
         raise click.BadParameter(f"must be a moment such as 2026-11-24T18:00:00Z, not {text!r}") from None
     if moment.tzinfo is None:
-        raise click.BadParameter(f"needs an offset, such as {text}Z or {text}+01:00")
+        whole = moment.isoformat()
+        raise click.BadParameter(f"needs an offset, such as {whole}Z or {whole}+01:00")
     return moment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 
@@ -15,13 +16,14 @@ _COMMANDS = {
     "exec": ("execute:execute", "Run a task, wait for it and print its output."),
     "register": ("register:register", "Register a task and print its id."),
     "get": ("tasks:get", "Show one task."),
-    "list": ("tasks:list_tasks", "List tasks."),
+    "list": ("listing:list_tasks", "List tasks."),
     "cancel": ("cancel:cancel", "Cancel tasks."),
     "results": ("results:results", "Print results, retained ones or as they come."),
-    "wait": ("tasks:wait", "Wait until tasks are final."),
+    "wait": ("waiting:wait", "Wait until tasks are final."),
     "explain": ("tasks:explain", "Say why a task is not running."),
     "handlers": ("about:handlers", "List what the server can run."),
     "info": ("about:info", "Show the server, its store and its limits."),
+    "completion": ("completion:completion", "Print what makes a shell complete commands and names."),
     "token": ("token:token", "Make a token for a server that asks for them."),
 }
 
@@ -39,9 +41,24 @@ class LazyCommands(click.Group):
         command: click.Command = getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as refusal:
+            raise click.UsageError(f"{refusal.message} {_meant(args[0])}", ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+def _meant(name: str) -> str:
+    if name == "help":
+        return "`millhand --help` lists them, `millhand COMMAND --help` tells of one."
+    close = get_close_matches(name, _COMMANDS, n=2)
+    return f"Did you mean {' or '.join(close)}?" if close else "`millhand --help` lists them."
 
 
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})

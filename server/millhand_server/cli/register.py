@@ -14,15 +14,13 @@ from millhand_server.cli.specs import described, spec_of
 @click.command
 @described
 @connected
-def register(
-    address: str | None, token: str | None, tls_ca: str | None, output: str, **spec_options: Any
-) -> None:
+def register(output: str, **spec_options: Any) -> None:
     """Register a task and print its id.
 
     JSON is what the handler is given; - reads it from standard input. With --id or --key, repeating the
     command registers nothing new.
     """
-    with connect(address, token, tls_ca) as connection:
+    with connect() as connection:
         spec = spec_of(connection, **spec_options)
         (registered,) = connection.client.register_many([spec])
         if registered.task is None:

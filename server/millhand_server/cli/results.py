@@ -2,100 +2,96 @@
 
 from __future__ import annotations
 
-import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from millhand_server.cli.connection import Connection, connect, connected
 from millhand_server.cli.filters import filter_of, filtered
-from millhand_server.cli.printing import moment, output_value, print_json, printable
-from millhand_server.cli.tasks import note_on, status_of
+from millhand_server.cli.parameters import text
+from millhand_server.cli.printing import print_json
+from millhand_server.cli.result_sheet import Sheet, sheet
 
 if TYPE_CHECKING:
-    from millhand import Gap, LogReader, Result
-
-_LINE = "{ended:19}  {status:10}  {id:36}  {handler:16}  {what}"
-
-#: An output longer than this is cut in the table; JSON has all of it.
-_WIDEST_OUTPUT = 120
+    from millhand import LogReader
 
 
 @click.command
 @click.option("--follow", is_flag=True, help="Go on with new results as they come.")
 @click.option("--after", default="", metavar="CURSOR", help="Go on after this; 0 is the oldest retained.")
 @click.option(
-    "--id", "task_ids", metavar="ID", multiple=True, help="Of these tasks; ends when all have ended."
+    "--id",
+    "task_ids",
+    metavar="ID",
+    type=text,
+    multiple=True,
+    help="Of these tasks; ends when all have ended.",
 )
 @filtered
 @connected
-def results(
-    address: str | None,
-    token: str | None,
-    tls_ca: str | None,
-    output: str,
-    follow: bool,
-    after: str,
-    task_ids: tuple[str, ...],
-    **filters: Any,
-) -> None:
+def results(output: str, follow: bool, after: str, task_ids: tuple[str, ...], **filters: Any) -> None:
     """Print results, oldest first: those retained, and with --follow new ones.
 
-    With --follow and neither --after nor --id only new ones. The cursor to go on from is the last thing on
-    standard error.
+    With --follow and neither --after nor --id only new ones. On a terminal --follow also shows what runs, as
+    far as it tells. The cursor to go on from is the last thing on standard error.
     """
-    with connect(address, token, tls_ca) as connection:
+    with connect(clock=_TellingClock()) as connection:
+        page = None if output == "json" else sheet(connection.types, live=follow)
         reader = connection.client.results(
             after=after,
             follow=follow,
             close_on_completion=follow and bool(task_ids),
+            include_progress=page is not None and page.shows_progress,
             **filter_of(ids=task_ids, **filters),
         )
+        unseen = set(task_ids)
+        if page is not None:
+            page.begin()
         try:
-            _print_all(connection, reader, output)
+            _print_all(connection, reader, page, unseen)
         finally:
+            if page is not None:
+                page.close()
             reader.close()
             click.echo(f"go on with --after {reader.cursor}", err=True)
+        for task_id in unseen:
+            # It may be running, or its result trimmed: only one that nobody knows is an error.
+            connection.client.get(task_id)
 
 
-def _print_all(connection: Connection, reader: LogReader[Any], output: str) -> None:
-    from millhand import Gap
+class _TellingClock:
+    """Real time. A reader sleeps only before it tries a lost server again: somebody should hear of that."""
 
-    if output == "table":
-        click.echo(_LINE.format(ended="ENDED", status="STATUS", id="ID", handler="HANDLER", what="OUTPUT"))
+    _SAY_AGAIN_S = 10.0
+
+    def __init__(self) -> None:
+        self._said_at: float | None = None
+
+    def time(self) -> float:
+        return time.monotonic()
+
+    def sleep_for(self, duration: float) -> None:
+        now = self.time()
+        if self._said_at is None or now - self._said_at >= self._SAY_AGAIN_S:
+            self._said_at = now
+            click.echo("connection lost, trying again", err=True)
+        time.sleep(duration)
+
+
+def _print_all(connection: Connection, reader: LogReader[Any], page: Sheet | None, unseen: set[str]) -> None:
+    from millhand import Gap, Progress
+
     for record in reader:
-        if output == "json":
+        if isinstance(record, Progress):
+            if page is not None:
+                page.progress(record)
+        elif page is None:
             kind = "gap" if isinstance(record, Gap) else "result"
             print_json({kind: connection.types.to_dict(record.message), "cursor": record.cursor})
         elif isinstance(record, Gap):
-            click.echo(_gap_line(record))
+            page.gap(record)
         else:
-            click.echo(_result_line(connection, record))
-
-
-def _gap_line(gap: Gap) -> str:
-    missed = "an unknown number of" if gap.missed is None else str(gap.missed)
-    why = "the log was replaced" if gap.log_replaced else "they are past their retention"
-    return f"--- gap: {missed} results cannot be given any more ({why})"
-
-
-def _result_line(connection: Connection, result: Result) -> str:
-    task = result.task
-    return _LINE.format(
-        ended=moment(task.complete_time),
-        status=status_of(task),
-        id=printable(task.id),
-        handler=printable(task.handler),
-        what=printable(_what(connection, result)),
-    ).rstrip()
-
-
-def _what(connection: Connection, result: Result) -> str:
-    payload = result.message.output
-    kind = payload.WhichOneof("kind")
-    if kind is None:
-        return note_on(result.task)
-    if kind == "blob":
-        return f"{len(payload.blob.data)} bytes {payload.blob.content_type}".rstrip()
-    text = json.dumps(output_value(payload, connection.types), ensure_ascii=False, sort_keys=True)
-    return text if len(text) <= _WIDEST_OUTPUT else text[: _WIDEST_OUTPUT - 1] + "…"
+            page.result(record)
+        if not isinstance(record, Gap | Progress):
+            unseen.discard(record.task.id)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import millhand
-from millhand_server.cli.parameters import JsonValue, duration, instant, json_value, label
+from millhand_server.cli.completion import handler_names
+from millhand_server.cli.parameters import JsonValue, duration, instant, json_value, label, text
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.argument("handler"),
+    click.argument("handler", type=text, shell_complete=handler_names),
     click.argument("json_text", metavar="[JSON]", type=json_value, required=False),
     click.option("--file", metavar="FILE", help="Send the file's bytes as a blob instead of JSON."),
     click.option("--message", metavar="TYPE", help="Send the JSON as a protobuf message of this type."),
-    click.option("--id", metavar="ID", help="The task's id. Unset: a new one."),
+    click.option("--id", metavar="ID", type=text, help="The task's id. Unset: a new one."),
     click.option("--name", metavar="TEXT", help="What to call the task."),
     click.option("--description", metavar="TEXT", help="What it is for."),
     click.option("--queue", metavar="QUEUE", help="Where it waits."),
@@ -45,7 +46,11 @@ _OPTIONS = (
     click.option("--retries", metavar="N", type=click.IntRange(0), help="Attempts after the first."),
     click.option("--retry-delay", metavar="D", type=duration, help="Delay before the first retry."),
     click.option(
-        "--key", "idempotency_key", metavar="KEY", help="The same key registers the same task once."
+        "--key",
+        "idempotency_key",
+        metavar="KEY",
+        type=text,
+        help="The same key registers one task.",
     ),
     click.option("--correlation-id", metavar="ID", help="An id of your own to find it by."),
 )

@@ -12,6 +12,9 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
+#: The largest integer up to which a double holds every integer.
+_MAX_INTEGER = 2**53
+
 
 class Types:
     """Finds message types. The server is asked only for one that is not known here."""
@@ -34,8 +37,10 @@ class Types:
         """Returns a message as grpcurl prints it; as base64 if it holds a type that nobody knows."""
         for pool in (None, self._servers):
             try:
-                fields: dict[str, Any] = json_format.MessageToDict(message, descriptor_pool=pool)
-                return fields
+                fields: dict[str, Any] = json_format.MessageToDict(
+                    message, preserving_proto_field_name=True, descriptor_pool=pool
+                )
+                return {name: _plain(value) for name, value in fields.items()}
             except (TypeError, KeyError, grpc.RpcError):
                 continue
         return {"undecoded": base64.b64encode(message.SerializeToString()).decode("ascii")}
@@ -51,3 +56,14 @@ class Types:
             # Part of the server's extra: without it there are the types of this program alone.
             return None
         return DescriptorPool(ProtoReflectionDescriptorDatabase(self._channel))
+
+
+def _plain(value: Any) -> Any:
+    """Writes 1.0 as 1, as grpcurl does: JSON has one kind of number."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= _MAX_INTEGER else value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

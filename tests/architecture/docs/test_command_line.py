@@ -14,7 +14,7 @@ from millhand_server.config.values import duration_us
 PAGE = pages.DOCS / "command-line.md"
 
 #: Commands that call no server have a heading of their own.
-_WITHOUT_SERVER = {"serve", "token"}
+_WITHOUT_SERVER = {"serve", "token", "completion"}
 
 _GROUPS = {"a task": "Options of a task", "a filter": "Options of a filter"}
 

@@ -4,6 +4,9 @@ import pytest
 
 import millhand
 from millhand_server.cli.failures import exit_status, sentence
+from millhand_server.config.client import ClientOptions
+
+_OPTIONS = ClientOptions("a:1")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +30,7 @@ def test_an_error_has_its_exit_status(error: millhand.MillhandError, status: int
 
 
 def test_a_server_that_does_not_answer_is_named_with_the_way_to_start_one() -> None:
-    said = sentence(millhand.Unavailable("connection refused", reason=""), "127.0.0.1:1")
+    said = sentence(millhand.Unavailable("Connection refused", reason=""), ClientOptions("127.0.0.1:1"))
 
     assert said == (
         "no server answers at 127.0.0.1:1; start one with `millhand serve`, or name another with --address"
@@ -39,28 +42,55 @@ def test_a_refusal_is_told_with_its_reason_and_the_fields_at_fault() -> None:
         "the payload is wrong", violations=(millhand.Violation("task.payload", "no width"),)
     )
 
-    assert sentence(error, "a:1") == "INVALID_PAYLOAD: the payload is wrong; task.payload: no width"
+    assert sentence(error, _OPTIONS) == "INVALID_PAYLOAD: the payload is wrong; task.payload: no width"
 
 
-def test_a_violation_that_repeats_the_message_is_told_once() -> None:
-    error = millhand.InvalidTaskId("no id", violations=(millhand.Violation("task.id", "no id"),))
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("Ssl handshake failed: WRONG_VERSION_NUMBER", "the server at a:1 does not serve TLS"),
+        ("CERTIFICATE_VERIFY_FAILED", "is not signed by the authority in --tls-ca"),
+        ("Hostname Verification Check failed", "the certificate of a:1 is for another name"),
+        ("errors resolving a:1: Domain name not found", "there is no host of the name in a:1"),
+        ("Socket closed", "a:1 hung up: if it serves TLS, give --tls-ca"),
+        ("something newer", "no server answers at a:1"),
+    ],
+    ids=["plain server", "authority", "name", "host", "tls server", "other"],
+)
+def test_a_connection_that_came_to_nothing_is_told_by_its_cause(said: str, meant: str) -> None:
+    assert meant in sentence(millhand.Unavailable(said, reason=""), _OPTIONS)
 
-    assert sentence(error, "a:1") == "INVALID_TASK_ID: no id"
+
+@pytest.mark.parametrize("message", ["id: too long", "too long"], ids=["with the field", "alone"])
+def test_a_violation_that_repeats_the_message_is_told_once(message: str) -> None:
+    error = millhand.InvalidTaskId(message, violations=(millhand.Violation("id", "too long"),))
+
+    assert sentence(error, _OPTIONS) == f"INVALID_TASK_ID: {message}"
+
+
+def test_the_field_of_what_is_not_found_adds_nothing() -> None:
+    error = millhand.TaskNotFound("no task t", violations=(millhand.Violation("id", "no such task"),))
+
+    assert sentence(error, _OPTIONS) == "TASK_NOT_FOUND: no task t"
 
 
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (millhand.QueueFull("full", retry_after=timedelta(seconds=1.5)), "try again in 1.5 s"),
-        (millhand.WaitTimedOut("over", metadata={"task_id": "t"}), "the task goes on: `millhand get t`"),
+        (millhand.QueueFull("full", retry_after=timedelta(seconds=1.5)), "retry after 1.5 s"),
+        (millhand.WaitTimedOut("over", metadata={"task_id": "t"}), "`millhand get t` shows it"),
         (millhand.Unauthenticated("who?"), "give --token, or set MILLHAND_TOKEN"),
         (millhand.InternalError("fault", request_id="r"), "the server's log has the facts under request r"),
+        (
+            millhand.HandlerFailed("KeyError", metadata={"task_id": "t"}),
+            "the server's log has the traceback of task t, with its text at --log-level debug",
+        ),
     ],
-    ids=["full", "wait", "token", "internal"],
+    ids=["full", "wait", "token", "internal", "handler"],
 )
 def test_an_error_says_what_to_do_about_it(error: millhand.MillhandError, advice: str) -> None:
-    assert sentence(error, "a:1").endswith(f"; {advice}")
+    assert sentence(error, _OPTIONS).endswith(f"; {advice}")
 
 
 def test_what_a_server_sends_cannot_steer_the_terminal() -> None:
-    assert "\x1b" not in sentence(millhand.InvalidArgument("\x1b[31mred"), "a:1")
+    assert "\x1b" not in sentence(millhand.InvalidArgument("\x1b[31mred"), _OPTIONS)

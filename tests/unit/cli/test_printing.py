@@ -1,7 +1,7 @@
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from millhand_server.cli.printing import aligned, moment, print_fields, print_table, printable
+from millhand_server.cli.printing import aligned, moment, print_fields, print_table, printable, span
 
 
 def test_columns_are_as_wide_as_their_widest_cell_and_no_tab_is_used() -> None:
@@ -37,3 +37,19 @@ def test_fields_without_a_value_are_left_out(capsys: pytest.CaptureFixture[str])
 
 def test_a_moment_that_is_not_set_is_empty() -> None:
     assert moment(Timestamp()) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.25, "250ms"),
+        (12.4, "12s"),
+        (60, "1m"),
+        (90, "1m30s"),
+        (3600, "1h"),
+        (5400, "1h30m"),
+        (90061, "25h1m"),
+    ],
+)
+def test_a_duration_is_written_as_options_take_it(seconds: float, text: str) -> None:
+    assert span(seconds) == text

@@ -19,6 +19,7 @@ _COMMANDS = [
     "explain",
     "handlers",
     "info",
+    "completion",
     "token",
 ]
 
@@ -63,7 +64,17 @@ def test_the_version_is_the_packages() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nothing"], "No such command 'nothing'"),
+        (["nothing"], "No such command 'nothing'. `millhand --help` lists them."),
+        (["exce"], "No such command 'exce'. Did you mean exec?"),
+        (["help"], "No such command 'help'. `millhand --help` lists them, `millhand COMMAND --help` tells"),
+        (["info", "--address", "localhost"], "'localhost' has no port"),
+        (
+            ["info", "--address", "10.0.0.1:1", "--token", "t"],
+            "a token for 10.0.0.1:1 would cross the network",
+        ),
+        (["exec", "echo", "--id", ""], "Invalid value for '--id': is empty"),
+        (["get", ""], "Invalid value for 'ID': is empty"),
+        (["completion", "csh"], "'csh' is not one of 'bash', 'zsh', 'fish'"),
         (["exec"], "Missing argument 'HANDLER'"),
         (["exec", "echo", "{a"], "is not JSON"),
         (["exec", "echo", "NaN"], "there is no NaN in it"),
@@ -72,6 +83,7 @@ def test_the_version_is_the_packages() -> None:
         (["exec", "echo", "--wait", "5"], "must be a duration such as 500ms"),
         (["register", "echo", "--label", "x"], "must be KEY=VALUE, not 'x'"),
         (["register", "echo", "--run-at", "2026-11-24T18:00:00"], "needs an offset"),
+        (["register", "echo", "--run-at", "2026-11-24"], "such as 2026-11-24T00:00:00Z or"),
         (["register", "echo", "--run-at", "soon"], "must be a moment such as"),
         (["register", "echo", "--priority", "101"], "101 is not in the range -100<=x<=100"),
         (["register", "echo", "--tls-ca", "/no/such"], "--tls-ca /no/such cannot be read"),
@@ -101,3 +113,27 @@ def test_every_command_of_the_program_can_be_loaded() -> None:
     loaded = [main.get_command(context, name) for name in main.list_commands(context)]
 
     assert all(isinstance(command, click.Command) for command in loaded)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_of_a_shell_asks_this_program(shell: str) -> None:
+    printed = CliRunner().invoke(main, ["completion", shell])
+
+    assert printed.exit_code == 0
+    assert f"_MILLHAND_COMPLETE={shell}_complete" in printed.output
+
+
+def test_commands_and_options_are_completed_and_without_a_server_no_names() -> None:
+    def completed(line: str, word: int) -> list[str]:
+        variables = {
+            "_MILLHAND_COMPLETE": "bash_complete",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(word),
+            "MILLHAND_ADDRESS": "127.0.0.1:1",
+        }
+        printed = CliRunner().invoke(main, env=variables, prog_name="millhand")
+        return [item.partition(",")[2] for item in printed.output.split()]
+
+    assert completed("millhand re", 1) == ["register", "results"]
+    assert "--priority" in completed("millhand register --pri", 2)
+    assert completed("millhand exec e", 2) == []
