@@ -12,7 +12,7 @@ from tests.fakes.store import FaultyStore, Script
 
 from millhand.kit import Handlers
 from millhand_server.core.execution import Failed, Isolation, Outcome, Succeeded
-from millhand_server.core.ports import Retention
+from millhand_server.core.ports import Observer, Retention
 from millhand_server.core.query import EVERYTHING
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import AttemptKey, RetryPolicy, Task, TaskSpec
@@ -75,6 +75,7 @@ class Bench(SteppedManager[HandDrivenExecutor]):
         retention: Retention | None = None,
         make_executor: Callable[[FakeClock], HandDrivenExecutor] = HandDrivenExecutor,
         catalogue: Catalogue | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         clock = FakeClock()
         self.script = Script()
@@ -91,6 +92,7 @@ class Bench(SteppedManager[HandDrivenExecutor]):
             retention=retention,
             node="node-1",
             random_source=random.Random(SEED),
+            observers=observers,
         )
         super().__init__(manager, clock, threads, loops)
         self._readers: list[ResultReader] = []

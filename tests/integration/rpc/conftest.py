@@ -53,11 +53,12 @@ def serve() -> Serve:
         *,
         own: Sequence[Interceptor] = (),
         native: Sequence[grpc.aio.ServerInterceptor] = (),
+        counts: Interceptor | None = None,
         max_streams: int = 1_000,
     ) -> AsyncIterator[Wire]:
         calls = OpenCalls()
         server = grpc.aio.server(interceptors=native)
-        chain = standard_chain(Limits(max_streams=max_streams), own)
+        chain = standard_chain(Limits(max_streams=max_streams), own, counts=counts)
         server.add_generic_rpc_handlers((generic_handler(SERVICE, servicer, chain, calls),))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

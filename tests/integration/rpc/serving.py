@@ -115,6 +115,10 @@ def _handlers(gate: threading.Event) -> Handlers:
         gate.wait(_LONG_S)
         return request
 
+    @handlers.handler("trace")
+    def trace(request: Any, task: TaskContext) -> str:
+        return task.traceparent
+
     @handlers.handler("report")
     def report(request: Any, task: TaskContext) -> None:
         gate.wait(_LONG_S)
