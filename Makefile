@@ -39,8 +39,12 @@ setup: .venv/.synced ## Make .venv, with everything that running, testing and li
 	@scripts/setup
 
 .PHONY: run
-run: setup ## Serve the example handlers on 127.0.0.1:50051 (options in ARGS)
-	@exec $(bin)/millhand serve $(ARGS)
+run: setup ## Serve the example handlers, which may read this checkout, on 127.0.0.1:50051 (options in ARGS)
+	@exec $(bin)/millhand serve --files-root . $(ARGS)
+
+.PHONY: demo
+demo: setup ## Show what it does: a server, a varied set of tasks on real files, results as they come
+	@$(bin)/python examples/demo.py
 
 .PHONY: test
 test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
