@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from millhand.kit import Blob, Handler, HandlerOptions, TaskContext, Unresolved, handler, handler_of
+from millhand.kit import Blob, Handler, HandlerOptions, Handlers, TaskContext, Unresolved, handler, handler_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -241,6 +241,16 @@ def test_generators_are_refused() -> None:
     for function in (plain, awaited):
         with pytest.raises(TypeError, match="yields"):
             handler("h")(function)
+
+
+@pytest.mark.parametrize(
+    "decorate", [handler, Handlers().handler], ids=["the decorator", "that of a collection"]
+)
+def test_a_decorator_without_parentheses_is_refused_at_once(decorate: Any) -> None:
+    def nameless() -> None: ...
+
+    with pytest.raises(TypeError, match=r'write @handler\("name"\) above .*nameless'):
+        decorate(nameless)
 
 
 def test_what_is_not_a_function_is_refused() -> None:

@@ -131,9 +131,11 @@ def handler(
         example: a request to try it with, shown in the catalogue.
 
     Raises:
-        TypeError: on decoration, when the function's parameters or an option's type do not fit.
+        TypeError: on decoration, when the function's parameters or an option's type do not fit; or when the
+            decorator is not called.
         ValueError: when an option's value is out of its range.
     """
+    _check_called(name)
 
     def attach(function: Function) -> Function:
         _check_function(name, function)
@@ -171,6 +173,12 @@ def handler_of(function: Callable[..., Any]) -> Handler:
         # functools.wraps copies the mark: without this check the wrapper would be dropped without a word.
         raise TypeError(f"{describe(function)} wraps a handler; put @handler above the other decorators.")
     return definition
+
+
+def _check_called(name: object) -> None:
+    if callable(name):
+        # Written without parentheses, it would swallow the function and register nothing.
+        raise TypeError(f'A handler has a name: write @handler("name") above {describe(name)}.')
 
 
 def _check_text(what: str, value: str) -> None:
