@@ -202,6 +202,16 @@ def test_a_handler_is_told_to_stop_and_why(
     assert ended.heartbeats == (reason,)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_attempt_can_be_stopped_as_soon_as_it_is_started(kind: str) -> None:
+    attempts = [HandlerTest(HOLDS[kind]).start() for _ in range(10)]
+
+    for attempt in attempts:
+        attempt.cancel()
+
+    assert [attempt.wait().heartbeats for attempt in attempts] == [("cancel",)] * 10
+
+
 def test_the_first_reason_stands(held: RunningAttempt) -> None:
     held.time_out()
     held.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import timedelta
 from itertools import pairwise
@@ -229,9 +230,16 @@ async def test_code_that_cannot_begin_is_named() -> None:
         gate.set()
 
 
-async def test_a_block_ends_though_called_code_waits(handlers: Handlers) -> None:
+async def test_a_block_waits_for_called_code_that_takes_its_time_to_stop() -> None:
+    handlers = Handlers()
+
+    @handlers.handler("tidies up")
+    def tidies_up(_: Any, task: TaskContext) -> int:
+        task.wait_cancelled(LONG_S)
+        return sum(range(5_000_000))
+
     async with manager(handlers) as bench:
-        await bench.register("hold")
+        await bench.register("tidies up")
         await bench.call("task-1")
 
     assert bench.threads.called == {}
@@ -271,6 +279,14 @@ async def test_operations_that_wait_go_on_beside_the_test(handlers: Handlers) ->
         await bench.run_due()
 
         assert (await executing).status is TaskStatus.FAILED
+
+
+async def test_a_call_beside_the_test_that_waits_for_ever_ends_with_the_block(handlers: Handlers) -> None:
+    async with manager(handlers) as bench:
+        waiting = bench.spawn(asyncio.Event().wait())
+        await bench.settle()
+
+    assert waiting.cancelled()
 
 
 async def test_a_year_can_pass_in_one_step(handlers: Handlers, ran: list[str]) -> None:
