@@ -65,6 +65,14 @@ def test_a_line_of_text_ends_with_the_ids() -> None:
     assert line == "1970-01-01T00:00:00.500Z INFO millhand: hello you [task_id=t]"
 
 
+@pytest.mark.parametrize("id_", ["a b", "a\nb", "a\u2028b", 'a "b'], ids=repr)
+def test_an_id_cannot_break_its_line_of_text_or_look_like_two(id_: str) -> None:
+    line = TextFormatter().format(_record(task_id=id_))
+
+    assert line.splitlines() == [line]
+    assert line.endswith(f"[task_id={json.dumps(id_)}]")
+
+
 def test_a_traceback_follows_its_line_of_text() -> None:
     lines = TextFormatter().format(_record(exc_info=_exception())).splitlines()
 

@@ -186,6 +186,19 @@ def test_log_records_carry_the_task_beside_the_callers_fields(
     assert (record.task_id, record.attempt, record.width) == ("t5", 3, 8)  # type: ignore[attr-defined]
 
 
+def test_log_records_carry_what_ties_the_task_to_others(
+    make_context: Callable[..., TaskContext], caplog: pytest.LogCaptureFixture
+) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    context = make_context(correlation_id="order 17", traceparent=f"00-{trace}-b7ad6b7169203331-01")
+
+    with caplog.at_level(logging.INFO):
+        context.logger.info("hello")
+
+    (record,) = caplog.records
+    assert (record.correlation_id, record.trace_id) == ("order 17", trace)  # type: ignore[attr-defined]
+
+
 def test_a_shield_is_open_until_its_outermost_block_ends(context: TaskContext) -> None:
     with context.shield():
         with context.shield():
