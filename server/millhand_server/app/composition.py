@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -39,8 +38,6 @@ _NAMED = 20
 _LAST_ANSWERS_S = 2.0
 
 _UNFINISHED = WAITING | {TaskStatus.RUNNING}
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -141,8 +138,11 @@ class App:
         self._asked_to_stop.set()
         return await self.manager.close(mode, timeout_us=timeout_us)
 
-    async def run_until_stopped(self) -> Stopped:
+    async def run_until_stopped(self, *, then_exit: bool = False) -> Stopped:
         """Serves until `stop` is called, or until the engine fails, then takes the server down.
+
+        With `then_exit` the port is left to the end of the process, which must follow at once: that tells
+        last callers better what happened (see `RpcServer.answer_the_last`).
 
         Health turns NOT_SERVING with the first step of the manager's closing, so that no new caller comes.
         The manager stops taking work, lets what runs finish within the grace, tells the rest to stop, and
@@ -155,10 +155,7 @@ class App:
         await self.manager.close(CloseMode.NOW if broken else CloseMode.GRACEFUL)
         stopped = replace(await self._what_is_left(), broken=broken)
         await self._rereading.stop()
-        try:
-            await self._rpc.stop(_LAST_ANSWERS_S)
-        except TimeoutError:
-            logger.warning("some calls are still in their last steps; the server ends without them")
+        await (self._rpc.answer_the_last if then_exit else self._rpc.stop)(_LAST_ANSWERS_S)
         if self._metrics is not None:
             await self._metrics.stop()
         await self._store.close()

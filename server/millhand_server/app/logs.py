@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
+from types import TracebackType
+from typing import TextIO
 
 from millhand_server.config.options import LogOptions
 from millhand_server.rpc.context import current_request_id
+
+logger = logging.getLogger(__name__)
 
 #: What lines about a task carry beside their message, those that handlers write among them.
 _OF_A_TASK = (
@@ -19,11 +26,43 @@ _OF_A_TASK = (
 
 def configure(options: LogOptions) -> None:
     """Sends every logger of the process to standard error, replacing what was configured before."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter() if options.format == "json" else TextFormatter())
     logging.basicConfig(level=options.level.upper(), handlers=[handler], force=True)
     # asyncio's debug lines, one per slow callback, are about this program's inside and not its work.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to a stream that a handler may close: then there is no log, and everything else goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's own name
+        with suppress(ValueError):
+            super().handleError(record)
+
+
+def withhold_texts_of_uncaught() -> None:
+    """Logs what handlers' own threads raise as what handlers raise: its text may quote a payload."""
+    threading.excepthook = _log_dead_thread
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_dead_thread(death: threading.ExceptHookArgs) -> None:
+    name = death.thread.name if death.thread is not None else "that is gone"
+    if not issubclass(death.exc_type, SystemExit):
+        _log_uncaught(f"the thread {name}", death.exc_type, death.exc_value, death.exc_traceback)
+
+
+def _log_unraisable(failure: sys.UnraisableHookArgs) -> None:
+    _log_uncaught("code that has no caller", failure.exc_type, failure.exc_value, failure.exc_traceback)
+
+
+def _log_uncaught(
+    what: str, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    frames = "".join(traceback.format_tb(trace))
+    logger.error("%s raised %s\n%s", what, kind.__name__, frames)
+    logger.debug("the text of that exception", exc_info=error)
 
 
 class TextFormatter(logging.Formatter):

@@ -9,11 +9,11 @@ import os
 import resource
 import signal
 import sys
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
-from millhand_server.app import logs
+from millhand_server.app import ending, logs, standard_streams
 from millhand_server.app.composition import App, Stopped
 from millhand_server.app.plugins import PluginError
 from millhand_server.config.options import ServeOptions
@@ -29,8 +29,8 @@ _SWITCH_INTERVAL_S = 0.0005
 #: How many files the server wants to be allowed to have open.
 _OPEN_FILES = 65_536
 
-#: How long workers that have nothing to do are waited for.
-_IDLE_WORKERS_S = 1.0
+#: Whoever sends one more than this wants the end and nothing else.
+_SIGNALS_ENOUGH = 2
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +54,14 @@ def run(options: ServeOptions) -> NoReturn:
     Raises:
         StartError: the server cannot be started.
     """
+    standard_streams.fill_gaps()
     logs.configure(options.log)
+    logs.withhold_texts_of_uncaught()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     _allow_connections()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        stopped = runner.run(_serve(options))
-    _end(1 if _report(stopped) else 0)
+        runner.run(_serve(options))
+    raise AssertionError("the process ends before its loop does")
 
 
 def _allow_connections() -> None:
@@ -87,7 +89,8 @@ async def _build(options: ServeOptions) -> App:
         raise StartError(str(failure)) from None
 
 
-async def _serve(options: ServeOptions) -> Stopped:
+async def _serve(options: ServeOptions) -> NoReturn:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix=ending.LOOPS_OWN))
     app = await _build(options)
     try:
         await app.start()
@@ -96,16 +99,33 @@ async def _serve(options: ServeOptions) -> Stopped:
     except StoreUnavailable as failure:
         raise StartError(f"the store cannot be opened: {failure.message}") from None
     _stop_on_signals(app)
-    _announce(app, options)
-    return await app.run_until_stopped()
+    try:
+        _announce(app, options)
+    except OSError as failure:
+        await app.stop(CloseMode.NOW)
+        await app.run_until_stopped()
+        why = failure.strerror or failure
+        raise StartError(f"the address cannot be written to standard output: {why}") from None
+    stopped = await app.run_until_stopped(then_exit=True)
+    status = 1 if _report(stopped) else 0
+    if left := await asyncio.to_thread(ending.left_running):
+        logger.warning("ending with code still running that does not stop: %s", ", ".join(left))
+    # Here, for the loop would cancel the calls of those who still hear from it that the server closes.
+    ending.end(status)
 
 
 def _stop_on_signals(app: App) -> None:
-    """The first signal drains, the next stops at once; by themselves gRPC and Python would cut calls off."""
+    """The first signal drains, the second stops what runs, the third ends the process as it is.
+
+    By themselves gRPC and Python would cut calls off.
+    """
     loop = asyncio.get_running_loop()
     stopping: list[asyncio.Task[object]] = []
 
     def stop(number: signal.Signals) -> None:
+        if len(stopping) == _SIGNALS_ENOUGH:
+            logger.error("%s: ending at once", number.name)
+            ending.end(1)
         mode = CloseMode.NOW if stopping else CloseMode.GRACEFUL
         logger.info("%s: stopping %s", number.name, "at once" if stopping else "after the running work")
         stopping.append(asyncio.create_task(app.stop(mode)))
@@ -128,8 +148,7 @@ def _announce(app: App, options: ServeOptions) -> None:
         line = json.dumps({"address": app.address, "node": options.node, "pid": os.getpid(), **metrics})
     else:
         line = f"millhand serving on {app.address}"
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    standard_streams.say(line)
 
 
 def _report(stopped: Stopped) -> bool:
@@ -146,24 +165,6 @@ def _report(stopped: Stopped) -> bool:
     what = "1 task was" if total == 1 else f"{total} tasks were"
     logger.error("%s dropped with the memory store (%s): %s%s", what, counts, names, more)
     return True
-
-
-def _end(status: int) -> NoReturn:
-    """Ends the process, over the heads of handlers that do not stop: nothing may keep it alive."""
-    if _stuck_workers():
-        logger.warning("ending with code still running that does not stop: %s", ", ".join(_stuck_workers()))
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    raise SystemExit(status)
-
-
-def _stuck_workers() -> list[str]:
-    workers = [thread for thread in threading.enumerate() if thread.name.startswith("millhand-")]
-    for worker in workers:
-        worker.join(_IDLE_WORKERS_S / len(workers))
-    return [worker.name for worker in workers if worker.is_alive()]
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import grpc.aio
 
@@ -20,12 +21,16 @@ from millhand_server.rpc.credentials import ServerCertificates
 from millhand_server.rpc.discretion import withhold_metadata
 from millhand_server.rpc.interceptors.auth import TokenGuard
 from millhand_server.rpc.interceptors.chain import standard_chain
+from millhand_server.rpc.interceptors.door import Door
 from millhand_server.rpc.reflection import reflection_handlers
 from millhand_server.rpc.task_service import TaskService
 
 logger = logging.getLogger(__name__)
 
 _TASK_SERVICE = task_service_pb2.DESCRIPTOR.services_by_name["TaskService"]
+
+#: How long callers may take to read their answers, before the connection under them goes.
+_LAST_WORDS_S = 0.25
 
 #: How long code of calls that gRPC has ended may take for its last steps.
 _LAST_STEPS_S = 2.0
@@ -70,6 +75,7 @@ class RpcServer:
         self._manager = manager
         self._interceptors = interceptors
         self._on_shutdown = on_shutdown
+        self._door = Door()
         self._address = ""
 
     async def start(self, host: str, port: int) -> str:
@@ -93,6 +99,22 @@ class RpcServer:
         self._manager.readiness.subscribe(self._health.set_ready)
         return self._address
 
+    async def answer_the_last(self, grace_s: float) -> None:
+        """Refuses new calls as CLOSING, and lets the open ones end; they get `grace_s` seconds.
+
+        The manager is closed by then, so that streams have had their last frame. The port stays open:
+        whoever still calls is told to go elsewhere, until the process ends or `stop` is called. For gRPC's
+        own stop cuts off those that call in its moment with CANCELLED, as if they had wanted it, while a
+        connection that is closed is UNAVAILABLE, which callers know what to do about.
+        """
+        self._health.close()
+        self._door.shut()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self.open_calls.until_idle()
+        # What the code has answered is still to be sent.
+        await asyncio.sleep(_LAST_WORDS_S)
+
     async def stop(self, grace_s: float) -> None:
         """Ends the server; calls that are open get `grace_s` seconds. The manager is closed by then.
 
@@ -102,6 +124,7 @@ class RpcServer:
         steps (grpc#37239), and the store must not be closed under it.
         """
         self._health.close()
+        self._door.shut()
         await self._server.stop(grace_s)
         try:
             async with asyncio.timeout(_LAST_STEPS_S):
@@ -111,7 +134,7 @@ class RpcServer:
 
     def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
         own = [layer for layer in self._interceptors if not isinstance(layer, grpc.aio.ServerInterceptor)]
-        chain = standard_chain(self._manager.limits, own, self._guard, self._counts)
+        chain = standard_chain(self._manager.limits, own, self._guard, self._counts, self._door)
         tasks = TaskService(self._manager, reach=self._reach, on_shutdown=self._on_shutdown)
         return (
             generic_handler(_TASK_SERVICE, tasks, chain, self.open_calls),

@@ -19,17 +19,19 @@ def standard_chain(
     own: Sequence[Interceptor] = (),
     guard: Interceptor | None = None,
     counts: Interceptor | None = None,
+    door: Interceptor | None = None,
 ) -> tuple[Interceptor, ...]:
     """Returns the interceptors, first is outermost.
 
     `own` are the user's, called with parsed messages; `guard` decides who may call, None lets everybody;
-    `counts` keeps the numbers for metrics, if they are wanted.
+    `counts` keeps the numbers for metrics, if they are wanted; `door` is shut when the server stops.
     """
     return (
         *([counts] if counts is not None else []),  # the whole time of every call, refused ones included
         name_call,  # everything after it can name the call
         log_call,  # sees the status that the call ends with
         errors_to_status,  # nothing that is raised below it gets past
+        *([door] if door is not None else []),  # needs to know nothing of a call to refuse it
         # Before anything is parsed or counted for somebody who may not call; its refusals are logged and
         # answered like all others, and the user's own see a principal.
         *([guard] if guard is not None else []),
