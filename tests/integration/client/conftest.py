@@ -80,6 +80,7 @@ def _handlers(gate: threading.Event) -> Handlers:
     def gated(request: Any, task: TaskContext) -> Any:
         task.progress(0.5, "at the gate")
         gate.wait(_LONG_S)
+        task.raise_if_cancelled()
         return request
 
     @handlers.handler("hold")

@@ -108,6 +108,19 @@ def test_only_what_a_full_queue_refused_is_sent_again() -> None:
     assert [answer.task.id for answer in answers if answer.task] == ["a", "b", "c", "d"]
 
 
+def test_a_batch_that_is_sent_again_is_the_same_tasks_also_without_ids_of_its_own() -> None:
+    client = FakeClient()
+    answers = iter([FULL, pb.RegisterTasksResponse(results=[pb.RegisterResult(task=task_pb2.Task(id="t"))])])
+    operation = operations.register_many(
+        client.terms, [task_pb2.TaskSpec(handler="echo")], retry_when_full=60
+    )
+
+    _, steps = client.run(operation, lambda step: next(answers))
+
+    first, _, second = steps
+    assert first == second
+
+
 def test_a_batch_whose_patience_ends_is_answered_with_what_was_refused() -> None:
     client = FakeClient()
     accepted = pb.RegisterResult(task=task_pb2.Task(id="a"), created=True)
