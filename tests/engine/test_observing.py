@@ -9,11 +9,14 @@ import pytest
 from tests.engine.bench import FAILED, Bench, soon, spec, succeeded
 from tests.engine.conftest import OpenBench
 from tests.fakes.store import Fail, Slow, Unknown
+from tests.fakes.tasks import ended, handler_failed
 
+from millhand_server.core import transition
 from millhand_server.core.errors import StoreUnavailable
 from millhand_server.core.execution import Failed, Stopped
 from millhand_server.core.ports import CancelMark, Change
 from millhand_server.core.task import SECOND_US, Task
+from millhand_server.core.transition import NOTHING_REPORTED
 
 DONE_OR_NOT = pytest.mark.parametrize("done", [True, False], ids=["done", "not done"])
 
@@ -191,6 +194,18 @@ async def test_a_late_outcome_that_changes_nothing_is_not_told(open_bench: OpenB
     bench = await open_bench(observers=[told])
     await bench.start("a", retries=0, timeout_us=SECOND_US)
     await bench.advance(1.1)
+    told.words.clear()
+
+    await bench.end("a", succeeded())
+
+    assert told.words == []
+
+
+async def test_an_outcome_that_a_newer_attempt_has_fenced_off_is_not_told(bench: Bench, told: Told) -> None:
+    key = await bench.start("a")
+    row = await bench.task("a")
+    taken_away = transition.interrupted(key, ended(row, handler_failed()), NOTHING_REPORTED)
+    await bench.memory.apply([taken_away])
     told.words.clear()
 
     await bench.end("a", succeeded())
