@@ -177,6 +177,19 @@ def test_an_interruption_says_that_its_task_could_not_be_cancelled() -> None:
     assert raised.value.__notes__ == ["task t was not cancelled: UNAVAILABLE: gone"]
 
 
+def test_beginning_twice_loses_nothing_of_what_came_first() -> None:
+    client = FakeClient()
+    log = reading.results(client.terms)
+    client.run(log.begin(), lambda step: _frame("t", "c1"))
+
+    _, steps = client.run(log.begin(), lambda step: _frame("u", "c2"))
+    record, _ = client.run(log.next_record(), lambda step: _frame("u", "c2"))
+
+    assert steps == []
+    assert record is not None
+    assert log.cursor == "c1"
+
+
 def test_a_reading_that_is_interrupted_hangs_up_and_goes_on_from_its_place() -> None:
     client = FakeClient()
     log = reading.results(client.terms)

@@ -27,6 +27,7 @@ class LogReading:
         self._reconnect = Reconnect(terms.patience_s)
         self._stream: Stream | None = None
         self._ahead: Record | None = None
+        self._begun = False
         self._closed = False
 
     @property
@@ -36,13 +37,18 @@ class LogReading:
     def begin(self) -> Operation[None]:
         """Waits for the first frame, which names the place in the log: nothing after it is missed.
 
+        Does nothing once reading has begun.
+
         Raises:
             MillhandError: If the stream cannot be opened; only one that began is opened again.
         """
-        self._ahead = yield from self._step()
+        if not self._begun:
+            self._ahead = yield from self._step()
+            self._begun = True
 
     def next_record(self) -> Operation[Record | None]:
         """The next record, or None at the end."""
+        self._begun = True
         record, self._ahead = self._ahead, None
         while record is None and not (self._closed or self._resume.done):
             record = yield from self._step()
