@@ -76,7 +76,9 @@ class App:
             handlers = load_handlers(plugins.handlers, plugins.handlers_entry_points)
         catalogue = Catalogue(handlers, options.manager, codec)
         self._metrics = _metrics(options.metrics, catalogue)
-        self._store = MemoryStore(self._clock, options.store.retention)
+        self._store = MemoryStore(
+            self._clock, options.store.retention, max_waiting_bytes=options.store.max_queued_bytes
+        )
         self.manager = TaskManager(
             store=self._store,
             executors=[

@@ -177,6 +177,7 @@ def _build(values: Mapping[str, Any]) -> ServeOptions:
         store=StoreOptions(
             url=values["store"] or "memory:",
             chosen=values["store"] is not None,
+            max_queued_bytes=values["max_queued_bytes"],
             retention=_retention(values["retention"], values["retention_count"]),
         ),
         plugins=PluginOptions(

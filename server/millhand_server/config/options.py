@@ -48,10 +48,14 @@ class SecurityOptions:
 
 @dataclass(frozen=True)
 class StoreOptions:
-    """Where tasks are kept and for how long. `chosen` is False when nobody asked for this store."""
+    """Where tasks are kept, how many bytes of those that wait, and how long results.
+
+    `chosen` is False when nobody asked for this store.
+    """
 
     url: str = "memory:"
     chosen: bool = False
+    max_queued_bytes: int = 256 * 1024 * 1024
     retention: Retention = field(default_factory=Retention)
 
 

@@ -73,6 +73,13 @@ _SETTINGS = (
         "max_tasks", values.integer(1, 100_000), "Attempts running at once. Unset: as many as workers.", "N"
     ),
     Setting("max_queued", values.integer(1, _MAX_INT32), "Tasks that may wait.", "N", 100_000),
+    Setting(
+        "max_queued_bytes",
+        values.integer(1, 2**63 - 1),
+        "Bytes of payloads and texts of tasks that may wait.",
+        "N",
+        268_435_456,
+    ),
     Setting("tasks_per_second", values.rate, "Attempts started per second; 0 is no limit.", "X", 0.0),
     Setting(
         "timeout",

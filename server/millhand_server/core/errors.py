@@ -160,9 +160,14 @@ class QueueFull(MillhandError):
 
     reason = "QUEUE_FULL"
 
-    def __init__(self, limit: int, *, queue: str = "", retry_after_s: float = 1.0) -> None:
+    def __init__(
+        self, limit: int, *, in_bytes: bool = False, queue: str = "", retry_after_s: float = 1.0
+    ) -> None:
+        what = "bytes of tasks wait already, which is the limit (max_queued_bytes)"
+        if not in_bytes:
+            what = "tasks wait already, which is the limit (max_queued)"
         super().__init__(
-            f"{limit} tasks wait already, which is the limit (max_queued); try again later",
+            f"{limit} {what}; try again later",
             metadata={"limit": str(limit), "queue": queue},
             retry_after_s=retry_after_s,
         )

@@ -29,9 +29,10 @@ class Conflict(msgspec.Struct, frozen=True, gc=False):
 
 
 class Full(msgspec.Struct, frozen=True, gc=False):
-    """`limit` tasks wait already."""
+    """`limit` tasks wait already, or, if `in_bytes`, tasks of so many bytes."""
 
     limit: int
+    in_bytes: bool = False
 
 
 class Withheld(msgspec.Struct, frozen=True, gc=False):
@@ -160,7 +161,8 @@ class TaskStore(Protocol):
         """Adds tasks. Known ids and keys are looked up before fullness.
 
         With `atomic`, one refusal leaves all out: every result is then a refusal or `Withheld`. A duplicate
-        inside the batch finds the earlier one. `max_waiting` 0 means no limit.
+        inside the batch finds the earlier one. `max_waiting` 0 means no limit. A store that keeps what waits
+        in memory has a bound of its own on its bytes.
         """
         ...
 

@@ -179,7 +179,7 @@ class Acceptance:
                     field=f"{path}.{result.field}",
                 )
             case Full():
-                raise errors.QueueFull(result.limit)
+                raise errors.QueueFull(result.limit, in_bytes=result.in_bytes)
             case Withheld():
                 raise errors.InvalidArgument("another task of the batch was refused", field=path)
 

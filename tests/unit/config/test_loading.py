@@ -16,6 +16,7 @@ _SAMPLES: dict[str, tuple[str, str, str]] = {
     "max_workers": ("1", "2", "3"),
     "max_tasks": ("1", "2", "3"),
     "max_queued": ("1", "2", "3"),
+    "max_queued_bytes": ("1", "2", "3"),
     "tasks_per_second": ("1", "2", "3.5"),
     "timeout": ("1s", "2s", '"3s"'),
     "retry_delay": ("1s", "2s", '"3s"'),

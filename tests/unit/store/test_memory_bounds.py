@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.fakes.tasks import ECHO, OWNER, new_task
 
-from millhand_server.core.ports import Retention, Want
+from millhand_server.core.ports import Full, Inserted, Retention, Want
 from millhand_server.core.query import EVERYTHING
-from millhand_server.core.task import SECOND_US
-from millhand_server.core.transition import cancel_requested, claimed
+from millhand_server.core.task import SECOND_US, Attempt, Progress, RetryPolicy, TaskError
+from millhand_server.core.transition import cancel_requested, claimed, started
 from millhand_server.store.acceptance import first_row
 from millhand_server.store.memory import MemoryStore
 from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.table import Table
+from millhand_server.store.memory.weight import weight
 from millhand_server.testing.clock import FakeClock
 
 STEPS = st.lists(st.tuples(st.sampled_from(["push", "kill", "pop", "sweep"]), st.integers(0, 99)))
@@ -116,3 +120,50 @@ async def test_the_log_forgets_results_as_it_is_trimmed() -> None:
     assert [task.id for task in page.tasks] == names[-10:]
     assert (page.first, page.last) == (29_991, 30_000)
     assert await store.get(names[:2]) == [None, None]
+
+
+async def test_waiting_tasks_are_bounded_in_bytes_until_they_run() -> None:
+    store = MemoryStore(FakeClock(), max_waiting_bytes=10_000)
+    large = [new_task(f"t{n}", payload=b"x" * 6_000) for n in range(3)]
+
+    results = await store.insert(large, atomic=False, max_waiting=0)
+    again = await store.insert([large[0], new_task("small")], atomic=False, max_waiting=0)
+    claim = await store.claim([Want((ECHO,), 1)], limit=1, owner=OWNER)
+    await store.apply([started(claim.tasks[0].key, at_us=1, worker="w")])
+    after = await store.insert([large[2]], atomic=True, max_waiting=0)
+
+    assert [type(result) for result in results] == [Inserted, Inserted, Full]
+    assert results[-1] == Full(10_000, in_bytes=True)
+    assert [type(result) for result in again] == [Inserted, Full]
+    assert [type(result) for result in after] == [Inserted]
+
+
+_SPEC = new_task("t").spec
+_ERROR = TaskError(13, "R" * 1_000, "m" * 1_000, metadata={"k": "v" * 1_000})
+
+#: What callers and handlers can make large, with how many bytes of it each adds.
+HEAVY: dict[str, tuple[dict[str, Any], int]] = {
+    "payload": ({"spec": replace(_SPEC, payload=b"x" * 5_000)}, 5_000),
+    "key": ({"spec": replace(_SPEC, idempotency_key="k" * 200)}, 200),
+    "correlation": ({"spec": replace(_SPEC, correlation_id="k" * 200)}, 200),
+    "labels": ({"spec": replace(_SPEC, labels={"k" * 200: "v" * 200})}, 400),
+    "reasons": (
+        {"spec": replace(_SPEC, retry_policy=RetryPolicy(non_retryable_reasons=("R" * 200,) * 9))},
+        1_800,
+    ),
+    "cancel-reason": ({"cancel_reason": "c" * 4_000}, 4_000),
+    "error": ({"error": _ERROR}, 3_000),
+    "attempts": (
+        {"attempts": (Attempt(1, "n", "w", 0, 0, _ERROR), Attempt(2, "n", "w", 0, 0, _ERROR))},
+        6_000,
+    ),
+    "progress": ({"progress": Progress(0.5, "p" * 4_000, 0)}, 4_000),
+    "heartbeat": ({"last_heartbeat": b"x" * 5_000}, 5_000),
+}
+
+
+@pytest.mark.parametrize(("fields", "size"), HEAVY.values(), ids=HEAVY)
+def test_what_can_be_made_large_weighs(fields: dict[str, Any], size: int) -> None:
+    row = first_row(new_task("t"), sequence=1, now_us=0)
+
+    assert size <= weight(replace(row, **fields)) - weight(row) <= 2 * size

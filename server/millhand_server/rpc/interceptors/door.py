@@ -8,7 +8,8 @@ from millhand_server.core.errors import Closing
 from millhand_server.rpc import health
 from millhand_server.rpc.context import Call, CallContext
 
-_HEALTH = f"/{health.SERVICE.full_name}/"
+#: Health has its own way to say so, which those understand who ask for it; Shutdown wants nothing else.
+_WELCOME = (f"/{health.SERVICE.full_name}/", "/millhand.v1.TaskService/Shutdown")
 
 
 class Door:
@@ -21,7 +22,6 @@ class Door:
         self._is_shut = True
 
     async def __call__(self, call_next: Call, request: Any, context: CallContext) -> Any:
-        # Health has its own way to say so, which those understand who ask for it.
-        if self._is_shut and not context.method.path.startswith(_HEALTH):
+        if self._is_shut and not context.method.path.startswith(_WELCOME):
             raise Closing
         return await call_next(request, context)

@@ -74,7 +74,7 @@ def _narrowest(table: Table, wanted: TaskFilter) -> Collection[str] | None:
         return table.held
     unfinished = len(table.held) + len(table.waiting)
     if wanted.statuses and wanted.statuses <= _UNFINISHED and 2 * unfinished < len(table.rows):
-        return table.held | table.waiting
+        return table.held | table.waiting.keys()
     return None
 
 

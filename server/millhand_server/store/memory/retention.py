@@ -11,13 +11,10 @@ from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task
 from millhand_server.store.memory.log import ResultLog
 from millhand_server.store.memory.table import Table
+from millhand_server.store.memory.weight import weight
 
 #: How many results one step of pruning removes at most.
 _STEP = 2_000
-
-#: Bytes that a row, its indexes and an empty specification take, measured; likewise one ended attempt.
-_ROW_BYTES = 700
-_ATTEMPT_BYTES = 150
 
 
 class Archive:
@@ -44,7 +41,7 @@ class Archive:
             row, position=self.log.last + 1, expire_us=_expiry(row.status, self._retention, now_us)
         )
         self.log.append(entered)
-        self._log_bytes += _weight(entered)
+        self._log_bytes += weight(entered)
         return entered
 
     def shrink(self) -> None:
@@ -89,17 +86,17 @@ class Archive:
 
     def _trim(self) -> None:
         task = self.log.drop_oldest()
-        weight = _weight(task)
-        self._log_bytes -= weight
+        size = weight(task)
+        self._log_bytes -= size
         if task.status is TaskStatus.FAILED:
             self._failed.append(task)
-            self._failed_bytes += weight
+            self._failed_bytes += size
         else:
             self._table.remove(task)
 
     def _drop_failed(self) -> None:
         task = self._failed.popleft()
-        self._failed_bytes -= _weight(task)
+        self._failed_bytes -= weight(task)
         self._table.remove(task)
 
 
@@ -113,18 +110,3 @@ def _expiry(status: TaskStatus, retention: Retention, now_us: int) -> int | None
 
 def _is_past(task: Task, now_us: int, age_us: int) -> bool:
     return age_us > 0 and task.complete_us is not None and task.complete_us + age_us <= now_us
-
-
-def _weight(task: Task) -> int:
-    """Returns about how many bytes of memory a final task takes."""
-    spec = task.spec
-    return (
-        _ROW_BYTES
-        + len(spec.payload)
-        + len(task.output)
-        + len(task.last_heartbeat)
-        + len(spec.name)
-        + len(spec.description)
-        + sum(100 + len(name) + len(value) for name, value in spec.labels.items())
-        + _ATTEMPT_BYTES * len(task.attempts)
-    )

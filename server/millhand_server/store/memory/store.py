@@ -34,19 +34,24 @@ from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.retention import Archive
 from millhand_server.store.memory.table import Table
+from millhand_server.store.memory.weight import burden
 
 
 class MemoryStore:
     """Implements `TaskStore`. Every verb runs on the loop without a break, except long listings and counts.
 
-    The retention's count and bytes are kept at every moment, its ages when `prune` is called.
+    The retention's count and bytes are kept at every moment, its ages when `prune` is called. New tasks are
+    refused while those that wait have `max_waiting_bytes` or more; 0 means no limit.
     """
 
     name = "memory"
     durable = False
 
-    def __init__(self, clock: Clock, retention: Retention | None = None) -> None:
+    def __init__(
+        self, clock: Clock, retention: Retention | None = None, *, max_waiting_bytes: int = 0
+    ) -> None:
         self._clock = clock
+        self._max_waiting_bytes = max_waiting_bytes
         self._retention = retention or Retention()
         self._epoch = secrets.token_hex(8)
         self._is_closed = False
@@ -62,7 +67,7 @@ class MemoryStore:
 
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
         now_us = self._now()
-        batch = _Batch(self._table, max_waiting, now_us)
+        batch = _Batch(self._table, max_waiting, self._max_waiting_bytes, now_us)
         results = [batch.place(new) for new in tasks]
         if atomic and any(isinstance(result, Conflict | Full) for result in results):
             return [Withheld() if isinstance(result, Inserted) else result for result in results]
@@ -171,11 +176,13 @@ class MemoryStore:
 class _Batch:
     """Tasks on their way in: what each of them meets, before anything is changed."""
 
-    def __init__(self, table: Table, max_waiting: int, now_us: int) -> None:
+    def __init__(self, table: Table, max_waiting: int, max_waiting_bytes: int, now_us: int) -> None:
         self.rows: dict[str, Task] = {}
         self._keys: dict[tuple[str, str], Task] = {}
         self._table = table
         self._max_waiting = max_waiting
+        self._max_waiting_bytes = max_waiting_bytes
+        self._bytes = 0
         self._now_us = now_us
 
     def place(self, new: NewTask) -> InsertResult:
@@ -184,13 +191,22 @@ class _Batch:
             return met
         if met is not None:
             return Inserted(met, created=False)
-        if self._max_waiting and len(self._table.waiting) + len(self.rows) >= self._max_waiting:
-            return Full(self._max_waiting)
+        if (full := self._full()) is not None:
+            return full
         row = first_row(new, sequence=self._table.last_sequence + len(self.rows) + 1, now_us=self._now_us)
         self.rows[row.id] = row
+        if self._max_waiting_bytes:
+            self._bytes += burden(row)
         if row.spec.idempotency_key:
             self._keys[row.principal, row.spec.idempotency_key] = row
         return Inserted(row, created=True)
+
+    def _full(self) -> Full | None:
+        if self._max_waiting and len(self._table.waiting) + len(self.rows) >= self._max_waiting:
+            return Full(self._max_waiting)
+        if self._max_waiting_bytes and self._table.waiting_bytes + self._bytes >= self._max_waiting_bytes:
+            return Full(self._max_waiting_bytes, in_bytes=True)
+        return None
 
     def _by_id(self, new: NewTask) -> Task | None:
         return self._table.rows.get(new.spec.id) or self.rows.get(new.spec.id)

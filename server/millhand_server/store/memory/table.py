@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from millhand_server.core.status import WAITING
 from millhand_server.core.task import NewTask, Task
+from millhand_server.store.memory.weight import burden
 
 #: Rows a block of the order of acceptance; small, because removing one looks through its block.
 _BLOCK = 256
@@ -18,13 +19,15 @@ Entry = tuple[*tuple[int, ...], int, int, str]
 class Table:
     """Rows by id; also by idempotency key, in order of acceptance, and by whether they wait or are held.
 
-    `waiting` has the ids of tasks that wait for their code to begin, `held` of those that a node holds:
-    one that is claimed ahead is in both, a running one in `held` alone, a final one in neither.
+    `waiting` has the ids of tasks that wait for their code to begin, each with its burden in bytes when it
+    began to wait, and `waiting_bytes` the sum of these. `held` has the ids of tasks that a node holds: one
+    that is claimed ahead is in both, a running one in `held` alone, a final one in neither.
     """
 
     def __init__(self) -> None:
         self.rows: dict[str, Task] = {}
-        self.waiting: set[str] = set()
+        self.waiting: dict[str, int] = {}
+        self.waiting_bytes = 0
         self.held: set[str] = set()
         self.last_sequence = 0
         self._keys: dict[tuple[str, str], str] = {}
@@ -39,7 +42,7 @@ class Table:
     def add(self, row: Task) -> None:
         """Adds a row, whose sequence must follow that of the last one."""
         self.rows[row.id] = row
-        self.waiting.add(row.id)
+        self._begin_to_wait(row)
         self.last_sequence = row.sequence
         self._accepted.append(row)
         if row.spec.idempotency_key:
@@ -49,7 +52,9 @@ class Table:
         """Puts a changed row in the place of the old one."""
         self.rows[new.id] = new
         if old.status is not new.status:
-            (self.waiting.add if new.status in WAITING else self.waiting.discard)(new.id)
+            self.waiting_bytes -= self.waiting.pop(new.id, 0)
+            if new.status in WAITING:
+                self._begin_to_wait(new)
         if old.owner is not new.owner:
             (self.held.discard if new.owner is None else self.held.add)(new.id)
 
@@ -58,6 +63,10 @@ class Table:
         del self.rows[row.id]
         self._accepted.remove(row)
         self._keys.pop((row.principal, row.spec.idempotency_key), None)
+
+    def _begin_to_wait(self, row: Task) -> None:
+        size = self.waiting[row.id] = burden(row)
+        self.waiting_bytes += size
 
     def is_current(self, entry: Entry) -> bool:
         """Tells whether an entry was made of its row as it is now; what is not will not be again."""

@@ -1,0 +1,46 @@
+"""How much memory a task takes. Whatever callers and handlers can make large counts."""
+
+from __future__ import annotations
+
+from millhand_server.core.task import Task, TaskError, TaskSpec
+
+#: Bytes that a row, its indexes and an empty specification take, measured; likewise one ended attempt, one
+#: label and one reason.
+_ROW_BYTES = 700
+_ATTEMPT_BYTES = 150
+_LABEL_BYTES = 100
+_REASON_BYTES = 60
+
+
+def weight(task: Task) -> int:
+    """Returns about how many bytes of memory a task takes."""
+    return _ROW_BYTES + burden(task)
+
+
+def burden(task: Task) -> int:
+    """Returns about how many bytes a task takes more than one that nothing is known of."""
+    total = _of_spec(task.spec) + len(task.output) + len(task.last_heartbeat)
+    total += len(task.cancel_reason) + len(task.session_id) + len(task.principal)
+    for attempt in task.attempts:
+        total += _ATTEMPT_BYTES + _of_error(attempt.error)
+    if task.progress is not None:
+        total += len(task.progress.message)
+    # A task that failed has its last attempt's error, the same object.
+    return total if task.attempts and task.error is task.attempts[-1].error else total + _of_error(task.error)
+
+
+def _of_spec(spec: TaskSpec) -> int:
+    total = len(spec.payload) + len(spec.id) + len(spec.name) + len(spec.description)
+    total += len(spec.idempotency_key) + len(spec.correlation_id) + len(spec.traceparent)
+    for name, value in spec.labels.items():
+        total += _LABEL_BYTES + len(name) + len(value)
+    if spec.retry_policy is not None:
+        for reason in spec.retry_policy.non_retryable_reasons:
+            total += _REASON_BYTES + len(reason)
+    return total
+
+
+def _of_error(error: TaskError | None) -> int:
+    if error is None:
+        return 0
+    return len(error.message) + len(error.reason) + sum(map(len, error.metadata.values()))
