@@ -1,6 +1,6 @@
 """Writes a line of log for what happens to tasks, with the ids that tie it to others. Never a payload.
 
-Tasks that end well, and all the steps on the way there, are told at DEBUG: a line costs as much as a task.
+Tasks that end well, and the steps on the way there, are told at DEBUG: a line costs half as much as a task.
 INFO has what someone may come to ask about.
 """
 

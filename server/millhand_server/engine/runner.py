@@ -240,8 +240,13 @@ def _log_unexpected(grant: Grant, error: BaseException) -> None:
         grant.key.attempt,
         grant.key.task_id,
         frames,
+        extra=_names_of(grant),
     )
-    logger.debug("the text of that exception", exc_info=error)
+    logger.debug("the text of that exception", exc_info=error, extra=_names_of(grant))
+
+
+def _names_of(grant: Grant) -> dict[str, object]:
+    return {"task_id": grant.key.task_id, "attempt": grant.key.attempt, "handler": grant.handler}
 
 
 class _Reporter:
