@@ -47,21 +47,23 @@ _CONNECTION_FAULTS = (
     ("WRONG_VERSION_NUMBER", "the server at {address} does not serve TLS: leave --tls-ca and --tls-cert out"),
     ("CERTIFICATE_VERIFY_FAILED", "the certificate of {address} is not signed by the authority in --tls-ca"),
     ("Hostname Verification Check failed", "the certificate of {address} is for another name"),
-    ("CERTIFICATE_REQUIRED", "the server at {address} wants a certificate: give --tls-cert and --tls-key"),
     ("Domain name not found", "there is no host of the name in {address}"),
     (
         "Connection refused",
         "no server answers at {address}; start one with `millhand serve`, or name another with --address",
     ),
-    ("Socket closed", "{address} hung up: if it serves TLS, give --tls-ca"),
-    ("", "no server answers at {address}; if it serves TLS, give --tls-ca"),
+    ("Socket closed", "{address} hung up: {hint}"),
+    ("", "no server answers at {address}; {hint}"),
 )
 
 
 def _unreachable(said: str, options: ClientOptions) -> str:
     # What gRPC says about sockets helps nobody who forgot to start the server.
     form = next(form for sign, form in _CONNECTION_FAULTS if sign in said)
-    return form.format(address=options.address)
+    hint = "if it serves TLS, give --tls-ca"
+    if options.tls_ca or options.tls_cert:
+        hint = "it may want a certificate that it knows: --tls-cert and --tls-key"
+    return form.format(address=options.address, hint=hint)
 
 
 def _violations(error: millhand.MillhandError, text: str) -> Iterator[str]:
@@ -70,8 +72,8 @@ def _violations(error: millhand.MillhandError, text: str) -> Iterator[str]:
         return
     for violation in error.violations:
         field, description = printable(violation.field), printable(violation.description)
-        # Often the message is the one violation already.
-        if text not in (description, f"{field}: {description}"):
+        # Often the message has the one violation already.
+        if len(error.violations) > 1 or description not in text:
             yield f"{field}: {description}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -39,6 +40,9 @@ def serve(config: str | None, check: bool, **flags: Any) -> None:
     tasks finish within --grace, a second one stops at once. Exit status 1 if tasks were dropped; they are
     named.
     """
+    # gRPC's C core would tell standard error in its own form what we say in a sentence (the port is taken),
+    # and every failed handshake of whoever knocks.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from millhand_server.app import process
         from millhand_server.config.loading import ConfigError, load

@@ -186,7 +186,7 @@ _JUDGES: dict[str, Callable[[str], None]] = {
     "millhand exec": _says('"words": 6'),
     "millhand register": _says("tour-cli\n"),
     "millhand get": _says("tour-cli", "sleep"),
-    "millhand explain": _says("status"),
+    "millhand explain": _says("status:"),
     "millhand cancel": _says("tour-cli", "CANCELLED"),
     "millhand list": _says("tour-slow", "tour-cli"),
     "millhand results": _says("tour-quick", '"done"', "tour-session"),

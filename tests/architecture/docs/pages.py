@@ -28,6 +28,11 @@ def blocks(page: Path, language: str) -> list[str]:
     return [body for found, body in _FENCE.findall(page.read_text()) if found == language]
 
 
+def fences(page: Path) -> list[tuple[str, str]]:
+    """Returns a page's fenced blocks in order, each as its language and its contents."""
+    return _FENCE.findall(page.read_text())
+
+
 def links(page: Path) -> list[str]:
     """Returns the targets of a page's links, but for those in fenced blocks."""
     return _LINK.findall(_prose(page))

@@ -61,7 +61,9 @@ def test_a_connection_that_came_to_nothing_is_told_by_its_cause(said: str, meant
     assert meant in sentence(millhand.Unavailable(said, reason=""), _OPTIONS)
 
 
-@pytest.mark.parametrize("message", ["id: too long", "too long"], ids=["with the field", "alone"])
+@pytest.mark.parametrize(
+    "message", ["id: too long", "too long", "the task's id is too long"], ids=["field", "alone", "sentence"]
+)
 def test_a_violation_that_repeats_the_message_is_told_once(message: str) -> None:
     error = millhand.InvalidTaskId(message, violations=(millhand.Violation("id", "too long"),))
 
@@ -94,3 +96,9 @@ def test_an_error_says_what_to_do_about_it(error: millhand.MillhandError, advice
 
 def test_what_a_server_sends_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in sentence(millhand.InvalidArgument("\x1b[31mred"), _OPTIONS)
+
+
+def test_a_server_that_hangs_up_on_tls_may_want_a_certificate() -> None:
+    options = ClientOptions("a:1", tls_ca="ca.pem")
+
+    assert "--tls-cert" in sentence(millhand.Unavailable("Socket closed", reason=""), options)
