@@ -92,15 +92,27 @@ class ProtoCodec:
             case any_pb2.Any():
                 payload.message.CopyFrom(value)
             case Message():
-                payload.message.Pack(value, deterministic=True)
+                _pack(payload, value)
             case _:
                 self._fill_json(payload, value)
 
     def _fill_json(self, payload: payload_pb2.Payload, value: object) -> None:
         try:
-            json_value.fill(payload.json, value, self._max_depth)
+            json_value.fill(payload.json, value, self._max_depth, self._max_bytes)
+        except json_value.TooLarge:
+            limit = self._max_bytes
+            raise PayloadTooLarge(
+                f"is more than {limit} bytes, which is all that a payload has (max_payload_bytes)",
+                metadata={"limit": str(limit)},
+            ) from None
         except json_value.Fault as fault:
             raise InvalidPayload(f"json{fault.path} {fault.description}") from None
+
+
+def _pack(payload: payload_pb2.Payload, message: Message) -> None:
+    if not message.IsInitialized():
+        raise InvalidPayload(f"the message lacks fields that {message.DESCRIPTOR.full_name} requires")
+    payload.message.Pack(message, deterministic=True)
 
 
 def check_size(size: int, limit: int) -> None:

@@ -23,6 +23,10 @@ REQUEST_ID_KEY = "x-request-id"
 TRACEPARENT_KEY = "traceparent"
 
 
+class CallerGone(Exception):
+    """Nobody is there any more to answer. gRPC's word for it is that an operation failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One RPC of a service. `path` is its name on the wire: `/millhand.v1.TaskService/GetTask`."""
@@ -80,9 +84,15 @@ class CallContext:
         """Sends one message of a streaming response, and waits while the caller is behind.
 
         Calls must not overlap.
+
+        Raises:
+            CallerGone: its connection broke meanwhile.
         """
         data = serialise(message, self.method.response)
-        await self._native.write(data)
+        try:
+            await self._native.write(data)
+        except grpc.aio.InternalError:
+            raise CallerGone from None
         self.sent_bytes += len(data)
 
     async def send_initial_metadata(self, metadata: Iterable[tuple[str, str]]) -> None:

@@ -13,6 +13,10 @@ from millhand_server.rpc.plain_value import to_plain
 MAX_INTEGER = 2**53
 
 
+#: No message can be larger.
+_MESSAGE_BYTES = 2**31 - 1
+
+
 class Fault(Exception):
     """What is wrong with a value, and where: `steps` lead from the root to it (`.width`, `[3]`)."""
 
@@ -66,7 +70,11 @@ def check(value: struct_pb2.Value, max_depth: int) -> None:
             pass
 
 
-def fill(target: struct_pb2.Value, value: object, max_depth: int) -> None:
+class TooLarge(Exception):
+    """A value takes more bytes than it may."""
+
+
+def fill(target: struct_pb2.Value, value: object, max_depth: int, max_bytes: int = _MESSAGE_BYTES) -> None:
     """Writes a Python value into `target`, which must be empty.
 
     What is no JSON by itself is written as the JSON that stands for it.
@@ -74,24 +82,51 @@ def fill(target: struct_pb2.Value, value: object, max_depth: int) -> None:
     Raises:
         Fault: JSON cannot hold it: NaN, an infinity, an integer beyond 2^53, a key that is no string, text
             that is not Unicode, a type that nothing stands for, or deeper nesting (which ends cycles too).
+        TooLarge: it takes more than `max_bytes`, found out before it takes as much again. One that takes
+            little more may get through.
     """
+    _fill(target, value, max_depth, _Room(max_bytes))
+
+
+class _Room:
+    """The bytes that are left. Each value takes at least what it does on the wire."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise TooLarge
+
+
+#: Of a value inside a list or an object: tags and lengths. A number has its double beside them.
+_VALUE_BYTES = 4
+_NUMBER_BYTES = 7
+
+
+def _fill(target: struct_pb2.Value, value: object, max_depth: int, room: _Room) -> None:
     match value:
         case str():
+            room.take(len(value))
             target.string_value = _text(value)
         case bool():
             target.bool_value = value
         case int() | float():
+            room.take(_NUMBER_BYTES)
             target.number_value = _number(value)
         case None:
             target.null_value = struct_pb2.NULL_VALUE
         case Mapping():
             _check_room(max_depth)
-            _fill_fields(target.struct_value, value, max_depth - 1)
+            _fill_fields(target.struct_value, value, max_depth - 1, room)
         case list() | tuple():
             _check_room(max_depth)
-            _fill_items(target.list_value, value, max_depth - 1)
+            _fill_items(target.list_value, value, max_depth - 1, room)
         case _:
-            fill(target, _plain(value), max_depth)
+            _fill(target, _plain(value), max_depth, room)
 
 
 def _plain(value: object) -> object:
@@ -129,7 +164,9 @@ def _check_items(value: struct_pb2.ListValue, max_depth: int) -> None:
             raise
 
 
-def _fill_fields(target: struct_pb2.Struct, value: Mapping[object, object], max_depth: int) -> None:
+def _fill_fields(
+    target: struct_pb2.Struct, value: Mapping[object, object], max_depth: int, room: _Room
+) -> None:
     # An empty object must still be set: an untouched field would be a value of no kind.
     target.SetInParent()
     fields = target.fields
@@ -137,21 +174,23 @@ def _fill_fields(target: struct_pb2.Struct, value: Mapping[object, object], max_
         if not isinstance(key, str):
             raise Fault(f"has a key that is a {type(key).__name__}; keys are strings")
         name = _text(key)
+        room.take(_VALUE_BYTES + len(name))
         try:
-            fill(fields[name], item, max_depth)
+            _fill(fields[name], item, max_depth, room)
         except Fault as fault:
             fault.steps.append(f".{key}")
             raise
 
 
 def _fill_items(
-    target: struct_pb2.ListValue, value: list[object] | tuple[object, ...], max_depth: int
+    target: struct_pb2.ListValue, value: list[object] | tuple[object, ...], max_depth: int, room: _Room
 ) -> None:
     target.SetInParent()
     values = target.values
     for index, item in enumerate(value):
+        room.take(_VALUE_BYTES)
         try:
-            fill(values.add(), item, max_depth)
+            _fill(values.add(), item, max_depth, room)
         except Fault as fault:
             fault.steps.append(f"[{index}]")
             raise

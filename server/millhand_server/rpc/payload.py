@@ -46,9 +46,13 @@ def unpack_as(kind: type[Message], packed: any_pb2.Any) -> Message:
     """Returns the message inside, which must be of this type.
 
     Raises:
-        InvalidPayload: its bytes are not of that type.
+        InvalidPayload: its bytes are not of that type, or lack fields that it requires (in proto2).
     """
+    name = kind.DESCRIPTOR.full_name
     try:
-        return kind.FromString(packed.value)
+        message = kind.FromString(packed.value)
     except DecodeError:
-        raise InvalidPayload(f"the message's bytes do not parse as {kind.DESCRIPTOR.full_name}") from None
+        raise InvalidPayload(f"the message's bytes do not parse as {name}") from None
+    if not message.IsInitialized():
+        raise InvalidPayload(f"the message lacks fields that {name} requires")
+    return message

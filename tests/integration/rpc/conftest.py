@@ -24,8 +24,10 @@ SOON_S = 10
 class Wire:
     """A caller that sends and receives bytes."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, address: str) -> None:
         self._channel = channel
+        #: For callers in processes of their own.
+        self.address = address
 
     def unary(self, name: str, data: bytes = b"", **options: Any) -> Any:
         call: Any = self._channel.unary_unary(_path(name))
@@ -62,8 +64,9 @@ def serve() -> Serve:
         server.add_generic_rpc_handlers((generic_handler(SERVICE, servicer, chain, calls),))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield Wire(channel)
+        address = f"127.0.0.1:{port}"
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield Wire(channel, address)
         await server.stop(0)
         await calls.until_idle()
 

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from google.protobuf import any_pb2, duration_pb2, struct_pb2
+from google.protobuf import any_pb2, descriptor_pb2, duration_pb2, struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,3 +168,46 @@ def _broken_message() -> bytes:
 def test_bytes_that_hold_no_value_are_an_invalid_payload(payload: bytes, words: str) -> None:
     with pytest.raises(InvalidPayload, match=words):
         codec.decode(payload)
+
+
+def test_a_message_without_the_fields_that_it_requires_is_refused_both_ways() -> None:
+    incomplete = descriptor_pb2.UninterpretedOption.NamePart(name_part="x")
+    packed = any_pb2.Any(
+        type_url="x/google.protobuf.UninterpretedOption.NamePart", value=incomplete.SerializePartialToString()
+    )
+
+    with pytest.raises(InvalidPayload, match=r"lacks fields that google\.protobuf\."):
+        codec.encode(incomplete)
+    with pytest.raises(InvalidPayload, match="lacks fields"):
+        codec.decode(payload_pb2.Payload(message=packed).SerializeToString())
+
+
+class Endless(dict[str, Any]):
+    """Counts what is taken of it, and gives up after far too much."""
+
+    def __init__(self, item: Any) -> None:
+        super().__init__()
+        self.item = item
+        self.taken = 0
+
+    def items(self) -> Any:
+        while self.taken < 100_000:
+            self.taken += 1
+            yield str(self.taken), self.item
+
+
+@pytest.mark.parametrize("item", [None, True, 5, "x", [], {}], ids=repr)
+def test_json_that_is_far_too_large_is_refused_before_all_of_it_is_copied(item: Any) -> None:
+    endless = Endless(item)
+
+    with pytest.raises(PayloadTooLarge, match="max_payload_bytes"):
+        ProtoCodec(max_bytes=10_000).encode({"a": [endless]})
+
+    assert endless.taken < 10_000 / 4
+
+
+@given(JSON)
+def test_json_within_the_limit_is_never_found_too_large(value: Any) -> None:
+    encoded = codec.encode(value)
+
+    assert ProtoCodec(max_bytes=len(encoded)).encode(value) == encoded

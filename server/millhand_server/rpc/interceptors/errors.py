@@ -6,10 +6,11 @@ import asyncio
 import logging
 from typing import Any
 
+import grpc
 import grpc.aio
 
 from millhand_server.core.errors import InternalError, MillhandError
-from millhand_server.rpc.context import Call, CallContext
+from millhand_server.rpc.context import Call, CallContext, CallerGone
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,8 @@ async def errors_to_status(call_next: Call, request: Any, context: CallContext) 
         return await call_next(request, context)
     except MillhandError as error:
         context.fail(error)
+    except CallerGone:
+        context.end(grpc.StatusCode.CANCELLED, "the caller is gone")
     except (KeyboardInterrupt, SystemExit, grpc.aio.AbortError):
         raise
     except asyncio.CancelledError as lost:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 async def log_call(call_next: Call, request: Any, context: CallContext) -> Any:
-    """Logs success at DEBUG, a caller's errors at INFO, ours at ERROR."""
+    """Logs success and callers that left at DEBUG, a caller's errors at INFO, ours at ERROR."""
     started = time.perf_counter()
     try:
         response = await call_next(request, context)
@@ -27,7 +27,7 @@ async def log_call(call_next: Call, request: Any, context: CallContext) -> Any:
 
 
 def _level(code: grpc.StatusCode) -> int:
-    if code is grpc.StatusCode.OK:
+    if code in (grpc.StatusCode.OK, grpc.StatusCode.CANCELLED):
         return logging.DEBUG
     return logging.ERROR if code is grpc.StatusCode.INTERNAL else logging.INFO
 
