@@ -97,6 +97,19 @@ def test_an_error_is_one_sentence_and_its_exit_status(
     assert ended.stdout == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("get", "\udcff"), ("cancel", "--all", "--reason", "\udcff")],
+    ids=lambda arguments: arguments[0],
+)
+def test_bytes_that_are_no_text_are_wrong_usage(millhand: Millhand, arguments: tuple[str, ...]) -> None:
+    ended = millhand(*arguments)
+
+    assert ended.returncode == 2
+    assert "\\udcff' is not UTF-8" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_task_that_goes_on_after_the_wait_is_said_to_once(millhand: Millhand) -> None:
     left = millhand("exec", "sleep", '{"seconds": 1}', "--wait", "10ms").stderr
     ended = millhand("exec", "sleep", '{"seconds": 600}', "--wait", "10ms", "--cancel-on-timeout").stderr

@@ -55,6 +55,9 @@ def connect(*, clock: Any = None) -> Iterator[Connection]:
             raise SystemExit(exit_status(error)) from None
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
+        except UnicodeEncodeError as failure:
+            # Python keeps bytes of an argument that are no UTF-8 in a form that no message can hold.
+            raise click.UsageError(f"{ascii(failure.object)} is not UTF-8") from None
 
 
 @contextmanager
