@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.acceptance.conftest import PATIENCE_S, Serve, ServerProcess
+from tests.architecture.docs import pages
 
 from millhand import Client, TaskFailed
 
@@ -116,6 +117,8 @@ def test_a_failed_task_is_one_line_with_the_ids_that_tie_it_to_others(refusing: 
         "reason": "NOT_TODAY",
     }
     assert "SECRET" not in str(lines)
+    [shown] = pages.blocks(pages.DOCS / "metrics.md", "json")
+    assert list(failed) == list(json.loads(shown))
 
 
 def test_the_lines_of_a_handler_have_the_ids_of_its_task(refusing: ServerProcess) -> None:
