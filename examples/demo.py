@@ -194,7 +194,7 @@ def a_screen(names: Mapping[str, str]) -> Iterator[Screen]:
 
 def line(result: Result) -> str:
     task = result.task
-    return f"{short(result.status):9}  {task.handler:10}  {task.name:28}  {outcome(result)}"
+    return f"{short(result.status):9}  {task.handler:10}  {task.name:29}  {outcome(result)}"
 
 
 def short(status: TaskStatus) -> str:
