@@ -57,7 +57,7 @@ def connect(*, clock: Any = None) -> Iterator[Connection]:
             raise SystemExit(INTERRUPTED) from None
         except UnicodeEncodeError as failure:
             # Python keeps bytes of an argument that are no UTF-8 in a form that no message can hold.
-            raise click.UsageError(f"{ascii(failure.object)} is not UTF-8") from None
+            raise click.UsageError(f"{failure.object!a} is not UTF-8") from None
 
 
 @contextmanager
