@@ -6,7 +6,6 @@ import secrets
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
 
 import msgspec
 
@@ -17,9 +16,6 @@ from millhand_server.core.task import NewTask, Task, TaskSpec
 from millhand_server.core.trace import first_traceparent
 from millhand_server.engine.repeating import until_known
 from millhand_server.engine.shared import Shared
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _NAMED_HANDLERS = 20
 
@@ -47,10 +43,10 @@ class Acceptance:
         shared: Shared,
         new_id: Callable[[], str],
         *,
-        on_accepted: Callable[[Task], None],
+        on_accepted: Callable[[Sequence[Task]], None],
         on_unsettled: Callable[[], None],
     ) -> None:
-        """Takes whom to tell of each new task, and of tasks that may have been stored or not."""
+        """Takes whom to tell of new tasks, and of tasks that may have been stored or not."""
         self._new_id = new_id
         self._store = shared.store
         self._catalogue = shared.catalogue
@@ -72,7 +68,9 @@ class Acceptance:
         if before is not None:
             before(new.spec.id)
         [result] = await self._insert([new], atomic=True)
-        return self._answer(result, "task")
+        if isinstance(result, Inserted):
+            return result
+        raise _refusal(result, "task")
 
     async def accept_many(
         self, specs: Sequence[TaskSpec | MillhandError], caller: Caller, *, atomic: bool
@@ -83,26 +81,19 @@ class Acceptance:
         """
         self._check_size(specs)
         token = secrets.randbits(62)
-        prepared = [
-            spec
-            if isinstance(spec, MillhandError)
-            else _caught(self._prepare, spec, caller, token, f"tasks[{i}]")
-            for i, spec in enumerate(specs)
-        ]
+        prepared = [self._prepared(spec, caller, token, i) for i, spec in enumerate(specs)]
         good = [new for new in prepared if isinstance(new, NewTask)]
-        if atomic:
+        if atomic and len(good) < len(prepared):
             _raise_first([new for new in prepared if isinstance(new, MillhandError)])
         results = await self._insert(good, atomic=atomic) if good else []
         stored = iter(results)
         answers = [
-            new if isinstance(new, MillhandError) else _caught(self._answer, next(stored), f"tasks[{i}]")
+            new if isinstance(new, MillhandError) else _answer(next(stored), i)
             for i, new in enumerate(prepared)
         ]
         if atomic:
             refused = zip(answers, results, strict=True)
-            _raise_first(
-                [a for a, r in refused if isinstance(a, MillhandError) and not isinstance(r, Withheld)]
-            )
+            _raise_first([a for a, r in refused if isinstance(a, MillhandError) and type(r) is not Withheld])
         return answers
 
     def _check_size(self, specs: Sequence[TaskSpec | MillhandError]) -> None:
@@ -112,6 +103,16 @@ class Acceptance:
             raise errors.InvalidArgument(
                 f"a batch has at most {self._max_batch} tasks, not {len(specs)}; send several", field="tasks"
             )
+
+    def _prepared(
+        self, spec: TaskSpec | MillhandError, caller: Caller, token: int, place: int
+    ) -> NewTask | MillhandError:
+        if isinstance(spec, MillhandError):
+            return spec
+        try:
+            return self._prepare(spec, caller, token, f"tasks[{place}]")
+        except MillhandError as error:
+            return error
 
     def _prepare(self, spec: TaskSpec, caller: Caller, token: int, path: str) -> NewTask:
         entry = self._catalogue.get(spec.handler)
@@ -156,6 +157,7 @@ class Acceptance:
         except StoreOutcomeUnknown:
             results = _with_own(await self._settle(insert), tasks)
         self._observing.inserted(results)
+        self._on_accepted([r.task for r in results if isinstance(r, Inserted) and r.created])
         return results
 
     async def _settle(self, insert: Callable[[], Awaitable[list[InsertResult]]]) -> list[InsertResult]:
@@ -166,22 +168,23 @@ class Acceptance:
             self._on_unsettled()
             raise
 
-    def _answer(self, result: InsertResult, path: str) -> Inserted:
-        match result:
-            case Inserted():
-                if result.created:
-                    self._on_accepted(result.task)
-                return result
-            case Conflict():
-                raise errors.AlreadyExists(
-                    f"the {result.field} is taken by task {result.task_id!r}, which has other content",
-                    task_id=result.task_id,
-                    field=f"{path}.{result.field}",
-                )
-            case Full():
-                raise errors.QueueFull(result.limit, in_bytes=result.in_bytes)
-            case Withheld():
-                raise errors.InvalidArgument("another task of the batch was refused", field=path)
+
+def _answer(result: InsertResult, place: int) -> Inserted | MillhandError:
+    return result if isinstance(result, Inserted) else _refusal(result, f"tasks[{place}]")
+
+
+def _refusal(result: Conflict | Full | Withheld, path: str) -> MillhandError:
+    match result:
+        case Conflict():
+            return errors.AlreadyExists(
+                f"the {result.field} is taken by task {result.task_id!r}, which has other content",
+                task_id=result.task_id,
+                field=f"{path}.{result.field}",
+            )
+        case Full():
+            return errors.QueueFull(result.limit, in_bytes=result.in_bytes)
+        case Withheld():
+            return errors.InvalidArgument("another task of the batch was refused", field=path)
 
 
 def _check_payload(request: RequestType, spec: TaskSpec, path: str) -> None:
@@ -214,13 +217,6 @@ def _with_own(results: Sequence[InsertResult], tasks: Sequence[NewTask]) -> list
             answer = Inserted(result.task, created)
         answers.append(answer)
     return answers
-
-
-def _caught(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | MillhandError:
-    try:
-        return function(*args, **kwargs)
-    except MillhandError as error:
-        return error
 
 
 def _raise_first(refusals: Sequence[MillhandError]) -> None:

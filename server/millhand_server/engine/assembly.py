@@ -90,9 +90,9 @@ def assemble(given: Given, *, epoch: str) -> Engine:
     watchdog = Watchdog(shared, executors, settler)
     expiry = Expiry(shared)
 
-    def offer(task: Task) -> None:
-        dispatcher.offer(task)
-        expiry.offer(task)
+    def offer(tasks: Sequence[Task]) -> None:
+        dispatcher.offer(tasks)
+        expiry.offer(tasks)
 
     def look_again() -> None:
         dispatcher.look_again()

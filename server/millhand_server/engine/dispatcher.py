@@ -68,11 +68,20 @@ class Dispatcher:
         """Learns of what waits in the store already."""
         self._note(await self._store.lanes())
 
-    def offer(self, task: Task) -> None:
-        """Says that a task waits, unclaimed."""
-        entry = self._catalogue.get(task.spec.handler)
-        if entry is not None:
-            self._pools[entry.isolation].lanes.offer(task.lane, task.due_us, self._clock.now_us())
+    def offer(self, tasks: Sequence[Task]) -> None:
+        """Says that these tasks wait, unclaimed."""
+        if not tasks:
+            return
+        now_us = self._clock.now_us()
+        # The earliest of each lane is enough; most batches are of one lane.
+        earliest: dict[Lane, int] = {}
+        for task in tasks:
+            lane, due_us = task.lane, task.due_us
+            if due_us < earliest.get(lane, due_us + 1):
+                earliest[lane] = due_us
+        for lane, due_us in earliest.items():
+            if self._catalogue.get(lane.handler) is not None:
+                self._book_of(lane).offer(lane, due_us, now_us)
         self._wakeup.ring()
 
     def look_again(self) -> None:
@@ -80,11 +89,13 @@ class Dispatcher:
         self._is_unsure = True
         self._wakeup.ring()
 
-    def freed(self, live: LiveAttempt) -> None:
-        """Says that an attempt's code has ended, or never began."""
-        self._pools[live.isolation].give_back(live, self._clock.monotonic_us())
-        if not live.started:
-            self._limiter.refund(1)
+    def freed(self, attempts: Sequence[LiveAttempt]) -> None:
+        """Says of attempts that their code has ended, or never began."""
+        now_mono_us = self._clock.monotonic_us()
+        for live in attempts:
+            self._pools[live.isolation].give_back(live, now_mono_us)
+            if live.start_us is None:
+                self._limiter.refund(1)
         self._wakeup.ring()
 
     def resize(self, workers: int) -> None:

@@ -22,6 +22,7 @@ from millhand_server.core.execution import (
 )
 from millhand_server.core.outcome import Ended, decide, may_retry
 from millhand_server.core.ports import Applied
+from millhand_server.core.status import FINAL
 from millhand_server.core.task import AttemptKey, Progress, Task, TaskError
 from millhand_server.core.transition import Reported, Transition
 from millhand_server.engine.attempts import LiveAttempt
@@ -56,9 +57,9 @@ class Settler:
         self._idle = asyncio.Event()
         self._idle.set()
         #: Called when an attempt's code has ended or never began, when one began, and for rows that wait.
-        self.on_freed: Callable[[LiveAttempt], None] = _ignore
+        self.on_freed: Callable[[Sequence[LiveAttempt]], None] = _ignore
         self.on_started: Callable[[LiveAttempt], None] = _ignore
-        self.on_waiting: Callable[[Task], None] = _ignore
+        self.on_waiting: Callable[[Sequence[Task]], None] = _ignore
         #: Whether the store took the last batch it was offered.
         self.store_is_available = True
 
@@ -92,9 +93,10 @@ class Settler:
                     applied = await self._apply(transitions)
                     self._observing.settled(transitions, applied, self._live)
                     self._pass_on(applied)
-                for live in freed:
-                    self._live.remove(live)
-                    self.on_freed(live)
+                if freed:
+                    for live in freed:
+                        self._live.remove(live)
+                    self.on_freed(freed)
             self._idle.set()
 
     def _ring(self) -> None:
@@ -173,14 +175,18 @@ class Settler:
 
     def _pass_on(self, applied: Sequence[Applied]) -> None:
         rows = [result.task for result in applied if result.task is not None]
+        final: list[Task] = []
+        waiting: list[Task] = []
         for row in rows:
-            if row.is_final:
-                continue
-            if row.owner is None:
-                self.on_waiting(row)
+            if row.status in FINAL:
+                final.append(row)
+            elif row.owner is None:
+                waiting.append(row)
             elif (live := self._live.get(row.key)) is not None:
                 live.task = row
-        self._tail.advance(rows)
+        if waiting:
+            self.on_waiting(waiting)
+        self._tail.advance(final)
 
 
 def _returned(live: LiveAttempt) -> Transition:

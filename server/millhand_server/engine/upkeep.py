@@ -35,11 +35,12 @@ class Expiry:
         self._wakeup = Wakeup(shared.clock)
         self._next_us: int | None = None
 
-    def offer(self, task: Task) -> None:
-        """Says that a task waits, unclaimed."""
-        start_by_us = task.start_by_us
-        if start_by_us is not None and (self._next_us is None or start_by_us < self._next_us):
-            self._wakeup.ring()
+    def offer(self, tasks: Sequence[Task]) -> None:
+        """Says that these tasks wait, unclaimed."""
+        for task in tasks:
+            start_by_us = task.start_by_us
+            if start_by_us is not None and (self._next_us is None or start_by_us < self._next_us):
+                self._wakeup.ring()
 
     def look_again(self) -> None:
         """Says that there may be tasks that were never offered."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -35,7 +35,7 @@ class Waiting:
         acceptance: Acceptance,
         cancelling: Cancelling,
         presenting: Presenting,
-        on_waiting: Callable[[Task], None],
+        on_waiting: Callable[[Sequence[Task]], None],
     ) -> None:
         self._store = shared.store
         self._tail = shared.tail
@@ -101,7 +101,7 @@ class Waiting:
             expedited = [transition.expedited(task_id)]
             [applied] = await until_known(self._clock, lambda: self._store.apply(expedited))
             if applied.changed and applied.task is not None:
-                self._on_waiting(applied.task)
+                self._on_waiting([applied.task])
             if on_accepted is not None:
                 await on_accepted(task_id)
             return await self._until_final(wait, timeout_us, cancel_on_timeout)
