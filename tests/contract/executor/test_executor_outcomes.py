@@ -246,7 +246,7 @@ class Nameless(Exception, metaclass=NamelessType):
 
 class Classless(Exception):
     @property
-    def __class__(self) -> NoReturn:
+    def __class__(self) -> NoReturn:  # type: ignore[misc, override]  # that it is wrong is the point
         raise ValueError(SECRET)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from tests.unit.engine import changes
 
+from millhand_server.core.ports import Change
 from millhand_server.core.status import FINAL, TaskStatus
 from millhand_server.engine.observing_counts import OTHER, PairCounts, TaskCounts
 
@@ -96,7 +97,7 @@ def test_pairs_known_from_the_start_have_a_place_of_their_own() -> None:
     }
 
 
-def _after(*told: changes.Change) -> PairCounts:
+def _after(*told: Change) -> PairCounts:
     counts = TaskCounts()
     counts.changed(told)
     return dict(counts).get(("default", "echo"), PairCounts())

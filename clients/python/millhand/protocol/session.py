@@ -41,7 +41,8 @@ class SessionState:
 
     A broken stream is opened anew under the same session id. Requests without an answer are sent again, which
     their ids make harmless, and results start from the last one that was read: those that were not are
-    dropped here and given again, so a reader that is slow across many reconnects still holds one credit's worth.
+    dropped here and given again, so a reader that is slow across many reconnects still holds one credit's
+    worth.
 
     Attributes:
         cursor: Everything up to here has been read; empty until the server has named a place. It moves frame
