@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from millhand_server.cli.connection import Connection, connect, connected
+from millhand_server.cli.console import rich_console
 from millhand_server.cli.filters import filter_of, filtered
 from millhand_server.cli.printing import WIDE, moment, print_json, print_table, printable, rich_table
 from millhand_server.cli.task_text import note_on, short_status_of
-from millhand_server.cli.terminal import rich_console
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from millhand_server.cli.console import rich_console
+
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
     from rich.console import RenderableType
@@ -44,8 +46,6 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare
         rows: The cells, as many as there are headings.
         spare: Headings of columns that a narrow terminal goes without.
     """
-    from millhand_server.cli.terminal import rich_console
-
     shown = [tuple(row) for row in rows]
     console = rich_console()
     if console is not None:

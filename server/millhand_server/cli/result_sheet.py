@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from millhand_server.cli.console import rich_console
 from millhand_server.cli.printing import WIDE, brief, moment, printable, style_of
 from millhand_server.cli.task_text import note_on, short_status_of
-from millhand_server.cli.terminal import rich_console
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from millhand_server.cli.console import is_terminal, rich_console
 from millhand_server.cli.printing import printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def looking_on(look: Callable[[StatusLine], None]) -> Iterator[None]:
     """Calls `look` again and again in a thread while the block runs, if a person sees standard error."""
     from millhand import MillhandError
 
-    if not _is_terminal(sys.stderr):
+    if not is_terminal(sys.stderr):
         yield
         return
     over = threading.Event()
@@ -61,17 +61,6 @@ def looking_on(look: Callable[[StatusLine], None]) -> Iterator[None]:
         over.set()
         looker.join(_LAST_LOOK_S)
         line.close()
-
-
-def rich_console(*, stderr: bool = False) -> Console | None:
-    """Returns rich's console on a terminal; None without rich, in a pipe, and on one that only scrolls."""
-    if not _is_terminal(sys.stderr if stderr else sys.stdout):
-        return None
-    try:
-        from rich.console import Console
-    except ImportError:
-        return None
-    return Console(stderr=stderr, highlight=False)
 
 
 class _RichLine:
@@ -130,7 +119,3 @@ class _PlainLine:
             # Back to the first column, and clear to the end of the line.
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
-
-
-def _is_terminal(stream: IO[str]) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
