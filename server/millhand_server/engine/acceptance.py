@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -48,6 +49,8 @@ class Acceptance:
     ) -> None:
         """Takes whom to tell of new tasks, and of tasks that may have been stored or not."""
         self._new_id = new_id
+        # Tokens differ between calls and between nodes, and need not be secret.
+        self._tokens = itertools.count(secrets.randbits(61))
         self._store = shared.store
         self._catalogue = shared.catalogue
         self._clock = shared.clock
@@ -64,7 +67,7 @@ class Acceptance:
 
         `before` is called with the task's id before it is stored: who waits for its result can be in place.
         """
-        new = self._prepare(spec, caller, secrets.randbits(62), "task")
+        new = self._prepare(spec, caller, next(self._tokens), "task")
         if before is not None:
             before(new.spec.id)
         [result] = await self._insert([new], atomic=True)
@@ -80,7 +83,7 @@ class Acceptance:
         With `atomic` all or nothing: the first refusal is raised, with the fields of all that are like it.
         """
         self._check_size(specs)
-        token = secrets.randbits(62)
+        token = next(self._tokens)
         prepared = [self._prepared(spec, caller, token, i) for i, spec in enumerate(specs)]
         good = [new for new in prepared if isinstance(new, NewTask)]
         if atomic and len(good) < len(prepared):

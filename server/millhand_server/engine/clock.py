@@ -31,29 +31,29 @@ class Wakeup:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._rung = False
-        self._wakes = asyncio.Event()
+        self._sleeper: asyncio.Future[None] | None = None
 
     def ring(self) -> None:
         self._rung = True
-        self._wakes.set()
+        self._wake()
 
     async def wait(self, delay_us: int | None = None) -> bool:
         """Returns True at the next ring, or False after `delay_us` (None: only at a ring)."""
         if not self._rung:
-            self._wakes.clear()
-            await self._sleep(delay_us)
+            self._sleeper = asyncio.get_running_loop().create_future()
+            cancel = None if delay_us is None else self._clock.call_later(max(0, delay_us), self._wake)
+            try:
+                await self._sleeper
+            finally:
+                self._sleeper = None
+                if cancel is not None:
+                    cancel()
         rung, self._rung = self._rung, False
         return rung
 
-    async def _sleep(self, delay_us: int | None) -> None:
-        if delay_us is None:
-            await self._wakes.wait()
-            return
-        cancel = self._clock.call_later(max(0, delay_us), self._wakes.set)
-        try:
-            await self._wakes.wait()
-        finally:
-            cancel()
+    def _wake(self) -> None:
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
 
 
 class TimedOut(Exception):

@@ -96,7 +96,8 @@ class Dispatcher:
             self._pools[live.isolation].give_back(live, now_mono_us)
             if live.start_us is None:
                 self._limiter.refund(1)
-        self._wakeup.ring()
+        if any(pool.lanes.has_due for pool in self._pools.values()):
+            self._wakeup.ring()
 
     def resize(self, workers: int) -> None:
         """Changes the number of workers; 0 lets nothing more begin."""

@@ -26,6 +26,11 @@ class LaneBook:
         self._later: dict[Lane, int] = {}
         self._heap: list[tuple[int, Lane]] = []
 
+    @property
+    def has_due(self) -> bool:
+        """Whether something is known to be due; a time that has come since is not looked at."""
+        return bool(self._due)
+
     def offer(self, lane: Lane, due_us: int, now_us: int) -> None:
         """Says that a task of the lane is due at that time."""
         if due_us <= now_us:

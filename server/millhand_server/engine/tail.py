@@ -1,18 +1,19 @@
 """The end of the log: learns what became final, and wakes those who wait for it.
 
-What is published is only how far the log is. The tail reads the new part from the store, like any reader,
-so that results of other nodes arrive the same way.
+What is published is only how far the log is. What the tail was not handed by those who made it, results of
+other nodes for one, it reads from the store like any reader.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from millhand_server.core.errors import Closing, StoreUnavailable
 from millhand_server.core.ports import Clock, TaskStore
 from millhand_server.core.query import EVERYTHING, Seen, TaskFilter, matches
+from millhand_server.core.status import FINAL
 from millhand_server.core.task import Progress, Task
 from millhand_server.engine.clock import Wakeup
 
@@ -68,13 +69,24 @@ class LogTail:
         Who waits for one of these tasks has it at once: a small retention may drop it from the log before
         the tail comes to read it.
         """
-        final = [row for row in rows if row.is_final]
+        final = [row for row in rows if row.status in FINAL]
         self._resolve(final)
-        position = max((row.position for row in final), default=0)
-        if position > self._known:
-            self._known = position
-            self._read_all.clear()
-            self._wakeup.ring()
+        last = max((row.position for row in final), default=0)
+        if last <= self._known:
+            return
+        if self._is_next(final, last):
+            # All that is new is in hand, and need not be read back.
+            self._wake_followers(final, last, all_of_them=False)
+            self.position = self._known = last
+            return
+        self._known = last
+        self._read_all.clear()
+        self._wakeup.ring()
+
+    def _is_next(self, final: Sequence[Task], last: int) -> bool:
+        """Tells whether these are the results that follow the last one read, without a hole."""
+        in_order = final[0].position == self.position + 1 and final[-1].position == last
+        return self.position == self._known and in_order and len(final) == last - self.position
 
     async def until_read(self) -> None:
         """Returns when all that is known to be in the log was read and passed on."""
@@ -158,7 +170,7 @@ class LogTail:
                 if not waiter.done():
                     waiter.set_result(task)
 
-    def _wake_followers(self, tasks: tuple[Task, ...], position: int, *, all_of_them: bool) -> None:
+    def _wake_followers(self, tasks: Sequence[Task], position: int, *, all_of_them: bool) -> None:
         # Nobody can tell what a gap would have held for a follower: it has to meet the gap itself.
         for follower in self._followers:
             if follower.wants_progress:

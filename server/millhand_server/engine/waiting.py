@@ -10,6 +10,7 @@ import msgspec
 
 from millhand_server.core import transition
 from millhand_server.core.errors import TaskNotFound, TaskTimeout
+from millhand_server.core.ports import Clock
 from millhand_server.core.query import Page, TaskFilter, matches
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task, TaskSpec
@@ -119,7 +120,7 @@ class Waiting:
 
     async def _until_final(self, wait: _Wait, timeout_us: int | None, cancel: bool) -> Task:
         try:
-            return await within(self._clock, timeout_us, wait.waiter)
+            return await wait.for_at_most(timeout_us, self._clock)
         except TimedOut:
             task_id = wait.task_id
         if cancel:
@@ -176,6 +177,24 @@ class _Wait:
     def begin(self, task_id: str) -> None:
         self.task_id = task_id
         self.waiter: asyncio.Future[Task] = self._tail.wait_final(task_id)
+
+    async def for_at_most(self, limit_us: int | None, clock: Clock) -> Task:
+        """Returns the final task. Nothing can be waited for here any more after TimedOut.
+
+        Raises:
+            TimedOut: the time was over first.
+        """
+        if limit_us is None:
+            return await self.waiter
+        cancel = clock.call_later(limit_us, self._expire)
+        try:
+            return await self.waiter
+        finally:
+            cancel()
+
+    def _expire(self) -> None:
+        if not self.waiter.done():
+            self.waiter.set_exception(TimedOut())
 
     def end(self) -> None:
         if self.task_id:
