@@ -102,7 +102,7 @@ class ProtoCodec:
         except json_value.TooLarge:
             limit = self._max_bytes
             raise PayloadTooLarge(
-                f"is more than {limit} bytes, which is all that a payload has (max_payload_bytes)",
+                f"is too large; a payload has at most {limit} bytes (max_payload_bytes)",
                 metadata={"limit": str(limit)},
             ) from None
         except json_value.Fault as fault:
