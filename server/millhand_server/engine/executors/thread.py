@@ -43,6 +43,8 @@ class ThreadExecutor:
         self._ready: deque[AttemptKey] = deque()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._asleep = 0
+        #: Whether a worker was woken that does not run yet. It will look at all there is.
+        self._is_waking = False
         self._pending: dict[AttemptKey, Grant] = {}
         self._runs: dict[AttemptKey, Run] = {}
         self._lock = threading.Lock()
@@ -87,8 +89,8 @@ class ThreadExecutor:
             self._named += 1
             name = f"millhand-worker-{self._named}"
             threading.Thread(target=self._work, name=name, args=(name,), daemon=True).start()
-        for _ in range(workers, self._workers):
-            # An idle worker sees that it is one too many.
+        if workers < self._workers:
+            # An idle worker sees that it is one too many, and wakes the next one to see the same.
             self._wake_one()
         self._workers = workers
         if workers == 0:
@@ -109,6 +111,9 @@ class ThreadExecutor:
             key = self._next()
             if key is not None:
                 self._attempt(key, name)
+        if self._ready or self._surplus:
+            # It was woken for this, and ends instead.
+            self._wake_one()
 
     def _next(self) -> AttemptKey | None:
         """Returns the next grant's key, or None after a sleep, for the caller to look around again."""
@@ -117,7 +122,7 @@ class ThreadExecutor:
         except IndexError:
             self._sleep()
             return None
-        if self._ready and self._asleep:
+        if self._ready and self._asleep and not self._is_waking:
             self._wake_one()
         return key
 
@@ -128,17 +133,19 @@ class ThreadExecutor:
                 return
             self._asleep += 1
         self._wakes.get()
+        self._is_waking = False
 
     def _wake_one(self) -> None:
-        """Wakes one worker, which wakes the next one if there is more to do.
+        """Wakes one worker, which wakes the next one if there is more to do; one at a time.
 
         Waking all at once costs more than quick handlers do: every waker and sleeper wants the interpreter's
-        lock.
+        lock, and by the time the second one has it the first has often done all there was.
         """
         with self._lock:
-            if self._asleep == 0:
+            if self._asleep == 0 or self._is_waking:
                 return
             self._asleep -= 1
+            self._is_waking = True
         self._wakes.put(None)
 
     def _is_surplus(self) -> bool:
