@@ -27,6 +27,9 @@ from millhand_server.rpc.wire_time import duration_us, write_duration
 #: The initial metadata that tells the id of the task that an ExecuteTask waits for.
 TASK_ID_KEY = "millhand-task-id"
 
+#: Read once: looking a distribution up goes through the files of all that are installed.
+_VERSION = metadata.version("millhand")
+
 #: Optional abilities of a server, of which this one has none yet; fields that need one are refused.
 CAPABILITIES: tuple[str, ...] = ()
 
@@ -200,7 +203,7 @@ class TaskService:
         self, request: pb.GetServerInfoRequest, context: CallContext
     ) -> pb.GetServerInfoResponse:
         response = pb.GetServerInfoResponse(
-            version=metadata.version("millhand"),
+            version=_VERSION,
             node_id=self._manager.node,
             store=self._manager.store_name,
             limits=convert.limits(self._manager.limits),

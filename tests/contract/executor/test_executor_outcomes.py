@@ -245,8 +245,8 @@ class Nameless(Exception, metaclass=NamelessType):
 
 
 class Classless(Exception):
-    @property
-    def __class__(self) -> NoReturn:  # type: ignore[misc, override]  # that it is wrong is the point
+    @property  # type: ignore[misc]  # that it is wrong is the point
+    def __class__(self) -> NoReturn:  # type: ignore[override]
         raise ValueError(SECRET)
 
 
