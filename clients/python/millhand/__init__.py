@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         WaitTimedOut,
         WorkerLost,
     )
-    from millhand.kit import Blob, Cancelled, Fatal, Handlers, RetryAfter, TaskContext, handler
+    from millhand.kit import Blob, Cancelled, Failed, Fatal, Handlers, RetryAfter, TaskContext, handler
     from millhand.protocol.executing import ExecuteOptions
     from millhand.protocol.filters import FilterOptions
     from millhand.protocol.records import (
@@ -102,6 +102,7 @@ _MODULE_OF = {
     "CursorInvalid": "millhand.errors",
     "DeadlineExceeded": "millhand.errors",
     "ExecuteOptions": "millhand.protocol.executing",
+    "Failed": "millhand.kit",
     "FailedPrecondition": "millhand.errors",
     "Fatal": "millhand.kit",
     "FilterOptions": "millhand.protocol.filters",

@@ -28,6 +28,7 @@ PUBLIC = [
     "CursorInvalid",
     "DeadlineExceeded",
     "ExecuteOptions",
+    "Failed",
     "FailedPrecondition",
     "Fatal",
     "FilterOptions",

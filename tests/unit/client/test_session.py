@@ -394,3 +394,8 @@ def test_a_reader_that_pauses_holds_only_the_latest_progress_of_a_task() -> None
     assert isinstance(latest, Progress)
     assert latest.fraction == 0.3
     assert nothing is None
+
+
+def test_one_string_is_no_list_of_tasks_to_cancel(peer: Peer) -> None:
+    with pytest.raises(errors.InvalidArgument, match="'job-z': give a list"):
+        peer.session.cancel("job-z")

@@ -93,7 +93,13 @@ class LiveSession:
         return self._send(requests.session_register(batch, mode), on_answer)
 
     def cancel(self, ids: Iterable[str], reason: str = "") -> Operation[list[CancelResult]]:
-        """Asks for tasks to be cancelled; the answers are in order."""
+        """Asks for tasks to be cancelled; the answers are in order.
+
+        Raises:
+            InvalidArgument: `ids` is one string, whose letters are hardly meant.
+        """
+        if isinstance(ids, str):
+            raise times.invalid("ids", f"is one string, {ids!r}: give a list")
         return self._ask(pb.SessionCancel(ids=ids, reason=reason))
 
     def subscribe(
