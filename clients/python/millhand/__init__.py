@@ -181,6 +181,7 @@ __all__ = [
     "CursorInvalid",
     "DeadlineExceeded",
     "ExecuteOptions",
+    "Failed",
     "FailedPrecondition",
     "Fatal",
     "FilterOptions",
