@@ -31,7 +31,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, gc=False):
     non_retryable_reasons: tuple[str, ...] = ()
 
 
-class TaskSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class TaskSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True):
     """A task as its caller asked for it. None means unset, and stays unset: defaults are never written in.
 
     `payload` holds an encoded payload (see `ports.PayloadCodec`); empty means that there is none.
@@ -138,7 +138,7 @@ class NewTask(msgspec.Struct, frozen=True, gc=False):
     id_given: bool = True
 
 
-class Task(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Task(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True):
     """The row that a store keeps of a task.
 
     `status` is the stored one; `status.shown` derives what readers see. `owner` is set while a node holds

@@ -64,7 +64,7 @@ def test_a_lane_holds_few_dead_entries_however_many_tasks_were_cancelled(delay_u
     lanes = Lanes(table)
     rows = [first_row(new_task(f"t{n}", delay_us=delay_us), sequence=n + 1, now_us=0) for n in range(10_000)]
     for row in rows:
-        table.add(row)
+        table.add(row, 0)
         lanes.add(row, 0)
 
     for row in rows[100:]:
@@ -80,7 +80,7 @@ def test_start_limits_hold_few_dead_entries_however_many_tasks_started() -> None
     limits = StartLimits(table)
     for n in range(10_000):
         row = first_row(new_task(f"t{n}", start_timeout_us=SECOND_US), sequence=n + 1, now_us=0)
-        table.add(row)
+        table.add(row, 0)
         limits.add(row)
         if n >= 100:
             table.replace(row, claimed(row, OWNER))

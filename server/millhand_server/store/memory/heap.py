@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-EntryT = TypeVar("EntryT", bound=tuple[object, ...])
+
+class Ordered(Protocol):
+    """What a heap can sort."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+
+
+EntryT = TypeVar("EntryT", bound=Ordered)
 
 
 class LazyHeap(Generic[EntryT]):

@@ -13,20 +13,21 @@ from millhand_server.core.ports import Found
 from millhand_server.core.query import Order, Page, Seen, TaskFilter, matches, shown_status, sort_key
 from millhand_server.core.status import WAITING, TaskStatus
 from millhand_server.core.task import Task
-from millhand_server.store.memory.lanes import DueEntry
+from millhand_server.store.memory.lanes import DueEntry, Lanes
 from millhand_server.store.memory.table import Table
 
 T = TypeVar("T")
 
-#: Rows looked at in one go, and after how many of these others get a turn: about a millisecond in all.
+#: Rows looked at in one go, and after how many of these others get a turn: two milliseconds in all, or three
+#: when the rows are packed.
 _PART = 256
-_PARTS = 8
+_PARTS = 4
 
 
-async def find(table: Table, wanted: TaskFilter, page: Page, seen: Seen) -> Found:
+async def find(table: Table, lanes: Lanes, wanted: TaskFilter, page: Page, seen: Seen) -> Found:
     """See `TaskStore.find`."""
     is_beyond = _beyond(page)
-    ids = _narrowest(table, wanted)
+    ids = _narrowest(table, lanes, wanted)
     in_order = ids is None and page.order is Order.CREATE_TIME
     after = page.after[0] if page.after else None
     parts = table.blocks(after, descending=page.descending) if in_order else _all_rows(table, ids)
@@ -42,11 +43,13 @@ async def find(table: Table, wanted: TaskFilter, page: Page, seen: Seen) -> Foun
     return Found(tuple(found[: page.limit]), len(found) > page.limit)
 
 
-async def count(table: Table, wanted: TaskFilter, seen: Seen, *, limit: int) -> dict[TaskStatus, int]:
+async def count(
+    table: Table, lanes: Lanes, wanted: TaskFilter, seen: Seen, *, limit: int
+) -> dict[TaskStatus, int]:
     """See `TaskStore.count`."""
     counts: Counter[TaskStatus] = Counter()
     turns = _Turns()
-    for rows in _all_rows(table, _narrowest(table, wanted)):
+    for rows in _all_rows(table, _narrowest(table, lanes, wanted)):
         matching = (shown_status(row, seen) for row in rows if matches(wanted, row, seen))
         counts.update(islice(matching, limit - counts.total()) if limit else matching)
         if limit and counts.total() >= limit:
@@ -61,20 +64,20 @@ async def count_ahead(table: Table, entries: Sequence[DueEntry], task: Task) -> 
     turns = _Turns()
     ahead = 0
     for part in _parts(entries):
-        ahead += sum(1 for entry in part if entry[:3] < key and table.is_current(entry))
+        ahead += sum(1 for entry in part if entry.key < key and table.is_current(entry))
         await turns.passed()
     return ahead
 
 
-def _narrowest(table: Table, wanted: TaskFilter) -> Collection[str] | None:
+def _narrowest(table: Table, lanes: Lanes, wanted: TaskFilter) -> Collection[str] | None:
     """Returns ids among which all matching rows are, when there are few enough; None for all rows."""
     if wanted.ids:
         return wanted.ids
     if wanted.owner_epoch is not None or wanted.statuses == {TaskStatus.RUNNING}:
         return table.held
-    unfinished = len(table.held) + len(table.waiting)
-    if wanted.statuses and wanted.statuses <= _UNFINISHED and 2 * unfinished < len(table.rows):
-        return table.held | table.waiting.keys()
+    unfinished = len(table.held) + lanes.entry_count()
+    if wanted.statuses and wanted.statuses <= _UNFINISHED and 2 * unfinished < len(table):
+        return table.held | lanes.ids()
     return None
 
 
@@ -92,7 +95,7 @@ def _all_rows(table: Table, ids: Collection[str] | None) -> Iterator[list[Task]]
         return
     newest = table.last_sequence
     for part in _parts(list(ids)):
-        rows = (table.rows.get(task_id) for task_id in part)
+        rows = (table.get(task_id) for task_id in part)
         yield [row for row in rows if row is not None and row.sequence <= newest]
     if table.last_sequence != newest:
         for block in table.blocks(newest, descending=False):

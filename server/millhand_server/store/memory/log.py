@@ -78,7 +78,7 @@ class ResultLog:
     def _candidates(self, after: int, wanted: TaskFilter) -> tuple[Sequence[Task | None], int]:
         """Returns results to look at, and up to which position these are all that can match."""
         if wanted.ids and len(wanted.ids) <= _SCANNED:
-            rows = (self._table.rows.get(task_id) for task_id in wanted.ids)
+            rows = (self._table.get(task_id) for task_id in wanted.ids)
             later = [row for row in rows if row is not None and row.position > after]
             return sorted(later, key=_position), max(after, self.last)
         start = self._cut + after + 1 - self.first

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from millhand_server.core.ports import Overdue
 from millhand_server.core.task import Task
 from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.table import Table
 
-#: start_by_us, sequence, revision, id
-_Entry = tuple[int, int, int, str]
-
 #: As for lanes: dead entries borne before sweeping, and entries swept a removal.
 _SLACK = 64
 _SWEEP = 4
+
+
+class _Entry(msgspec.Struct, frozen=True, order=True, gc=False):
+    start_by_us: int
+    sequence: int
+    revision: int
+    id: str
 
 
 class StartLimits:
@@ -26,7 +32,7 @@ class StartLimits:
     def add(self, row: Task) -> None:
         """Takes in a row that waits unclaimed."""
         if row.start_by_us is not None:
-            self._heap.push((row.start_by_us, row.sequence, row.revision, row.id))
+            self._heap.push(_Entry(row.start_by_us, row.sequence, row.revision, row.id))
             self._waiting += 1
 
     def remove(self, row: Task) -> None:
@@ -41,13 +47,13 @@ class StartLimits:
         """Reads overdue rows, and leaves them: they go when they are ended."""
         past: list[_Entry] = []
         head = self._heap.peek()
-        while head is not None and head[0] <= now_us and len(past) < limit:
+        while head is not None and head.start_by_us <= now_us and len(past) < limit:
             past.append(self._heap.pop())
             head = self._heap.peek()
         for entry in past:
             self._heap.push(entry)
-        tasks = tuple(self._table.rows[entry[-1]] for entry in past)
-        return Overdue(tasks, None if head is None else head[0])
+        tasks = tuple(self._table[entry.id] for entry in past)
+        return Overdue(tasks, None if head is None else head.start_by_us)
 
     def entry_count(self) -> int:
         """Counts the entries held, dead ones included."""

@@ -51,7 +51,7 @@ class Archive:
 
     def prune(self, retention: Retention, now_us: int) -> Pruned:
         """Removes what is over any limit, in a step that leaves the rest for the next one."""
-        results, rows = len(self.log), len(self._table.rows)
+        results, rows = len(self.log), len(self._table)
         for _ in range(_STEP):
             if self._is_over(retention):
                 self._remove_one(retention)
@@ -64,7 +64,7 @@ class Archive:
                 break
         else:
             more = True
-        return Pruned(results - len(self.log), rows - len(self._table.rows), more)
+        return Pruned(results - len(self.log), rows - len(self._table), more)
 
     def _is_over(self, limit: Retention) -> bool:
         if limit.count and max(len(self.log), len(self._failed)) > limit.count:

@@ -71,8 +71,8 @@ class MemoryStore:
         results = [batch.place(new) for new in tasks]
         if atomic and any(isinstance(result, Conflict | Full) for result in results):
             return [Withheld() if isinstance(result, Inserted) else result for result in results]
-        for row in batch.rows.values():
-            self._table.add(row)
+        for row, size in zip(batch.rows.values(), batch.sizes, strict=True):
+            self._table.add(row, size)
             self._wait(row, now_us)
         return results
 
@@ -80,9 +80,9 @@ class MemoryStore:
         now_us = self._now()
         tasks: list[Task] = []
         for task_id in self._lanes.take(wants, limit, now_us):
-            waiting = self._table.rows[task_id]
+            waiting = self._table[task_id]
             row = claimed(waiting, owner)
-            self._table.replace(waiting, row)
+            self._table.hold(row)
             self._start_limits.remove(waiting)
             tasks.append(row)
         lanes = dict.fromkeys(lane for want in wants for lane in want.lanes)
@@ -92,7 +92,7 @@ class MemoryStore:
         now_us = self._now()
         results: list[Applied] = []
         for transition in transitions:
-            row = self._table.rows.get(transition.task_id)
+            row = self._table.get(transition.task_id)
             if row is None or not holds(transition, row):
                 results.append(Applied(row, changed=False))
             else:
@@ -104,7 +104,7 @@ class MemoryStore:
         now_us = self._now()
         marks: list[CancelMark] = []
         for task_id in ids:
-            row = self._table.rows.get(task_id)
+            row = self._table.get(task_id)
             if row is None or row.is_final:
                 marks.append(CancelMark(row, already_final=row is not None))
             else:
@@ -114,15 +114,15 @@ class MemoryStore:
 
     async def get(self, ids: Sequence[str]) -> list[Task | None]:
         self._check_open()
-        return [self._table.rows.get(task_id) for task_id in ids]
+        return [self._table.get(task_id) for task_id in ids]
 
     async def find(self, wanted: TaskFilter, page: Page, seen: Seen) -> Found:
         self._check_open()
-        return await listing.find(self._table, wanted, page, seen)
+        return await listing.find(self._table, self._lanes, wanted, page, seen)
 
     async def count(self, wanted: TaskFilter, seen: Seen, *, limit: int) -> dict[TaskStatus, int]:
         self._check_open()
-        return await listing.count(self._table, wanted, seen, limit=limit)
+        return await listing.count(self._table, self._lanes, wanted, seen, limit=limit)
 
     async def ahead_of(self, task: Task) -> int:
         entries = self._lanes.due_in_queue(task.queue, self._now())
@@ -178,6 +178,7 @@ class _Batch:
 
     def __init__(self, table: Table, max_waiting: int, max_waiting_bytes: int, now_us: int) -> None:
         self.rows: dict[str, Task] = {}
+        self.sizes: list[int] = []
         self._keys: dict[tuple[str, str], Task] = {}
         self._table = table
         self._max_waiting = max_waiting
@@ -195,21 +196,22 @@ class _Batch:
             return full
         row = first_row(new, sequence=self._table.last_sequence + len(self.rows) + 1, now_us=self._now_us)
         self.rows[row.id] = row
-        if self._max_waiting_bytes:
-            self._bytes += burden(row)
+        size = burden(row)
+        self.sizes.append(size)
+        self._bytes += size
         if row.spec.idempotency_key:
             self._keys[row.principal, row.spec.idempotency_key] = row
         return Inserted(row, created=True)
 
     def _full(self) -> Full | None:
-        if self._max_waiting and len(self._table.waiting) + len(self.rows) >= self._max_waiting:
+        if self._max_waiting and self._table.waiting + len(self.rows) >= self._max_waiting:
             return Full(self._max_waiting)
         if self._max_waiting_bytes and self._table.waiting_bytes + self._bytes >= self._max_waiting_bytes:
             return Full(self._max_waiting_bytes, in_bytes=True)
         return None
 
     def _by_id(self, new: NewTask) -> Task | None:
-        return self._table.rows.get(new.spec.id) or self.rows.get(new.spec.id)
+        return self._table.get(new.spec.id) or self.rows.get(new.spec.id)
 
     def _by_key(self, new: NewTask) -> Task | None:
         if not new.spec.idempotency_key:

@@ -4,74 +4,107 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from typing import Protocol
 
 from millhand_server.core.status import WAITING
 from millhand_server.core.task import NewTask, Task
+from millhand_server.store.memory.packing import Packed, Packer, unpack
 from millhand_server.store.memory.weight import burden
 
 #: Rows a block of the order of acceptance; small, because removing one looks through its block.
 _BLOCK = 256
 
-#: What a heap holds of a row: what it sorts by, then sequence, revision and id.
-Entry = tuple[*tuple[int, ...], int, int, str]
+#: How many may wait before rows are packed, so that a short queue pays nothing for it; and the burden above
+#: which packing would save little and copy much.
+_UNPACKED = 1_000
+_PACKABLE_BYTES = 4_096
+
+
+class Entry(Protocol):
+    """What a heap holds of a row, beside what it sorts by."""
+
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def id(self) -> str: ...
 
 
 class Table:
-    """Rows by id; also by idempotency key, in order of acceptance, and by whether they wait or are held.
+    """Rows by id; also by idempotency key, in order of acceptance, and by whether a node holds them.
 
-    `waiting` has the ids of tasks that wait for their code to begin, each with its burden in bytes when it
-    began to wait, and `waiting_bytes` the sum of these. `held` has the ids of tasks that a node holds: one
-    that is claimed ahead is in both, a running one in `held` alone, a final one in neither.
+    `waiting` counts the tasks that wait for their code to begin, and `waiting_bytes` is the sum of their
+    burdens. `held` has the ids of tasks that a node holds, claimed ahead or running.
+
+    In a long queue rows are kept packed until they change: what waits there is most of a server's memory.
     """
 
     def __init__(self) -> None:
-        self.rows: dict[str, Task] = {}
-        self.waiting: dict[str, int] = {}
+        self.waiting = 0
         self.waiting_bytes = 0
         self.held: set[str] = set()
         self.last_sequence = 0
+        self._rows: dict[str, Task | Packed] = {}
         self._keys: dict[tuple[str, str], str] = {}
         self._accepted = _AcceptanceOrder()
+        self._packer = Packer()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, task_id: str) -> Task | None:
+        """Returns the row with this id, None when there is none."""
+        stored = self._rows.get(task_id)
+        return None if stored is None else unpack(stored, task_id)
+
+    def __getitem__(self, task_id: str) -> Task:
+        return unpack(self._rows[task_id], task_id)
 
     def by_key(self, new: NewTask) -> Task | None:
         """Returns the row with the new task's principal and idempotency key, None when it has no key."""
         key = new.spec.idempotency_key
         task_id = self._keys.get((new.principal, key)) if key else None
-        return None if task_id is None else self.rows[task_id]
+        return None if task_id is None else self[task_id]
 
-    def add(self, row: Task) -> None:
-        """Adds a row, whose sequence must follow that of the last one."""
-        self.rows[row.id] = row
-        self._begin_to_wait(row)
+    def add(self, row: Task, size: int) -> None:
+        """Adds a new row, whose sequence must follow that of the last one; `size` is its burden."""
+        far_back = self.waiting >= _UNPACKED and size <= _PACKABLE_BYTES
+        self._rows[row.id] = self._packer.pack(row) if far_back else row
+        self.waiting += 1
+        self.waiting_bytes += size
         self.last_sequence = row.sequence
         self._accepted.append(row)
         if row.spec.idempotency_key:
             self._keys[row.principal, row.spec.idempotency_key] = row.id
 
+    def hold(self, row: Task) -> None:
+        """Puts a row that a node has just claimed in the place of the old one; it goes on waiting."""
+        self._rows[row.id] = row
+        self.held.add(row.id)
+
     def replace(self, old: Task, new: Task) -> None:
         """Puts a changed row in the place of the old one."""
-        self.rows[new.id] = new
-        if old.status is not new.status:
-            self.waiting_bytes -= self.waiting.pop(new.id, 0)
-            if new.status in WAITING:
-                self._begin_to_wait(new)
+        self._rows[new.id] = new
+        if old.status in WAITING:
+            self.waiting -= 1
+            self.waiting_bytes -= burden(old)
+        if new.status in WAITING:
+            self.waiting += 1
+            self.waiting_bytes += burden(new)
         if old.owner is not new.owner:
             (self.held.discard if new.owner is None else self.held.add)(new.id)
 
     def remove(self, row: Task) -> None:
         """Removes a final row; its id and its key are free again."""
-        del self.rows[row.id]
+        del self._rows[row.id]
         self._accepted.remove(row)
         self._keys.pop((row.principal, row.spec.idempotency_key), None)
 
-    def _begin_to_wait(self, row: Task) -> None:
-        size = self.waiting[row.id] = burden(row)
-        self.waiting_bytes += size
-
     def is_current(self, entry: Entry) -> bool:
         """Tells whether an entry was made of its row as it is now; what is not will not be again."""
-        row = self.rows.get(entry[-1])
-        return row is not None and row.revision == entry[-2] and row.sequence == entry[-3]
+        row = self._rows.get(entry.id)
+        return row is not None and row.revision == entry.revision and row.sequence == entry.sequence
 
     def blocks(self, after: int | None, *, descending: bool) -> Iterator[list[Task]]:
         """Iterates over the rows in order of acceptance, in small lists.
@@ -79,7 +112,7 @@ class Table:
         It begins somewhat before the one with the sequence `after`, and may be resumed after changes.
         """
         for ids in self._accepted.blocks(after, descending=descending):
-            rows = [self.rows[task_id] for task_id in ids]
+            rows = [self[task_id] for task_id in ids]
             yield rows[::-1] if descending else rows
 
 

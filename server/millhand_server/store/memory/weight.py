@@ -22,25 +22,28 @@ def burden(task: Task) -> int:
     total = _of_spec(task.spec) + len(task.output) + len(task.last_heartbeat)
     total += len(task.cancel_reason) + len(task.session_id) + len(task.principal)
     for attempt in task.attempts:
-        total += _ATTEMPT_BYTES + _of_error(attempt.error)
+        total += _ATTEMPT_BYTES
+        if attempt.error is not None:
+            total += _of_error(attempt.error)
     if task.progress is not None:
         total += len(task.progress.message)
     # A task that failed has its last attempt's error, the same object.
-    return total if task.attempts and task.error is task.attempts[-1].error else total + _of_error(task.error)
+    if task.error is not None and not (task.attempts and task.error is task.attempts[-1].error):
+        total += _of_error(task.error)
+    return total
 
 
 def _of_spec(spec: TaskSpec) -> int:
     total = len(spec.payload) + len(spec.id) + len(spec.name) + len(spec.description)
     total += len(spec.idempotency_key) + len(spec.correlation_id) + len(spec.traceparent)
-    for name, value in spec.labels.items():
-        total += _LABEL_BYTES + len(name) + len(value)
+    if spec.labels:
+        for name, value in spec.labels.items():
+            total += _LABEL_BYTES + len(name) + len(value)
     if spec.retry_policy is not None:
         for reason in spec.retry_policy.non_retryable_reasons:
             total += _REASON_BYTES + len(reason)
     return total
 
 
-def _of_error(error: TaskError | None) -> int:
-    if error is None:
-        return 0
+def _of_error(error: TaskError) -> int:
     return len(error.message) + len(error.reason) + sum(map(len, error.metadata.values()))
