@@ -263,10 +263,11 @@ class Dispatcher:
             for pool in self._pools.values()
             if (due_us := pool.lanes.next_due_us()) is not None
         ]
-        due = {isolation: pool.lanes.due(now_us) for isolation, pool in self._pools.items()}
-        if self._limiter.limited and self._wants_of_free_places(due):
-            # Only a token was missing. It may have come since: then the wait is 0, and not for ever.
-            waits.append(self._limiter.wait_us())
+        if self._limiter.limited:
+            due = {isolation: pool.lanes.due(now_us) for isolation, pool in self._pools.items()}
+            if self._wants_of_free_places(due):
+                # Only a token was missing. It may have come since: then the wait is 0, and not for ever.
+                waits.append(self._limiter.wait_us())
         return min(waits, default=None)
 
 

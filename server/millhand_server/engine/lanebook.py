@@ -50,7 +50,10 @@ class LaneBook:
 
     def due(self, now_us: int) -> tuple[Lane, ...]:
         """Returns the due lanes of the queues whose turn it is; empty when nothing is due."""
-        self._promote(now_us)
+        if self._heap:
+            self._promote(now_us)
+        if not self._due:
+            return ()
         lanes: list[Lane] = []
         for turn, queued in enumerate(self._due.values()):
             if turn == _QUEUES_AT_ONCE:

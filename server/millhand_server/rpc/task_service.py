@@ -224,6 +224,8 @@ def _caller(context: CallContext) -> Caller:
 
 def _header(task_id: str) -> str:
     """Returns an id as metadata can carry it: what is not plain ASCII percent-encoded, as in grpc-message."""
+    if task_id.isascii() and task_id.isprintable() and "%" not in task_id and " " not in task_id:
+        return task_id
     return quote(task_id, safe=_PLAIN)
 
 
