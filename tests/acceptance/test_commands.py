@@ -347,7 +347,7 @@ def test_explain_says_why_a_task_does_not_run(millhand: Millhand) -> None:
     shown = millhand("explain", task_id).stdout
     data = json.loads(millhand("explain", task_id, "-o", "json").stdout)
 
-    assert re.search(r"^NOT_DUE: .*\(\d+m\d+s to go\)$", shown, re.MULTILINE)
+    assert re.search(r"^NOT_DUE: .*\((1h|\d+m\d+s) to go\)$", shown, re.MULTILINE)
     assert data["reasons"][0]["reason"] == "BLOCK_REASON_NOT_DUE"
 
 
