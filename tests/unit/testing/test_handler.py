@@ -158,7 +158,9 @@ def test_what_a_handler_raises_is_data(kind: str, raised: BaseException, outcome
     assert ended.failure is ended.outcome
 
 
-@pytest.mark.parametrize("result", [object(), float("nan"), {1: 2}, 2**60], ids=repr)
+@pytest.mark.parametrize(
+    "result", [object(), float("nan"), {1: 2}, 2**60], ids=["an object", "NaN", "a number as key", "2**60"]
+)
 def test_a_result_that_no_payload_can_hold_fails_for_good(result: object) -> None:
     ended = HandlerTest(returning(result)).run()
 
