@@ -81,7 +81,7 @@ def test_fail_can_be_fatal(context: TaskContext) -> None:
         (fail, {"times": 0, "reason": 7}, "'reason' is a string"),
         (fail, Blob(b""), "not a Blob"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_bad_request_is_fatal_and_says_why(
     context: TaskContext, function: Callable[..., object], request_: object, sentence: str
