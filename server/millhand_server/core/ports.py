@@ -61,6 +61,11 @@ class LaneHead(msgspec.Struct, frozen=True, gc=False):
     next_due_us: int | None
     head_order: tuple[int, int, int] | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no task of the lane waits, neither due nor for its time."""
+        return self.head_id is None and self.next_due_us is None
+
 
 class Claimed(msgspec.Struct, frozen=True, gc=False):
     """Claimed tasks, most urgent first, and what is left of each wanted lane."""

@@ -23,6 +23,9 @@ _RETRY_US = 100_000
 #: Who waits for a time of day looks at the clock again this often.
 _LONGEST_WAIT_US = 1_000_000
 
+#: A pool, and the lanes of it that have something due.
+_Due = tuple[Pool, tuple[Lane, ...]]
+
 
 class Dispatcher:
     """Decides what starts next on this node. Belongs to the engine's loop; there are no locks.
@@ -62,7 +65,7 @@ class Dispatcher:
     @property
     def running(self) -> int:
         """How many attempts run now, code that should have ended included."""
-        return sum(pool.running for pool in self._pools.values())
+        return sum([pool.running for pool in self._pools.values()])
 
     async def start(self) -> None:
         """Learns of what waits in the store already."""
@@ -96,8 +99,10 @@ class Dispatcher:
             self._pools[live.isolation].give_back(live, now_mono_us)
             if live.start_us is None:
                 self._limiter.refund(1)
-        if any(pool.lanes.has_due for pool in self._pools.values()):
-            self._wakeup.ring()
+        for pool in self._pools.values():
+            if pool.lanes.has_due:
+                self._wakeup.ring()
+                return
 
     def resize(self, workers: int) -> None:
         """Changes the number of workers; 0 lets nothing more begin."""
@@ -134,9 +139,10 @@ class Dispatcher:
                 # One look at the clock for both: a lane that became due between two would be neither
                 # claimed now nor waited for.
                 now_us = self._clock.now_us()
-                if not (wants := self._wants(now_us)):
+                wants, places = self._wants(now_us)
+                if not wants:
                     break
-                await self._claim(wants, self._places(wants))
+                await self._claim(wants, places)
         except StoreUnavailable as error:
             self.store_is_available = False
             logger.warning("cannot claim tasks: %s", error.message)
@@ -144,39 +150,36 @@ class Dispatcher:
         self.store_is_available = True
         return self._wait_us(now_us)
 
-    def _wants(self, now_us: int) -> list[Want]:
-        if not self.claims:
-            return []
-        due = {isolation: pool.lanes.due(now_us) for isolation, pool in self._pools.items()}
-        wants = self._wants_of_free_places(due)
-        if self._limiter.limited:
-            return wants if self._limiter.available() > 0 else []
-        return wants or self._wants_ahead(due)
-
-    def _wants_of_free_places(self, due: Mapping[Isolation, tuple[Lane, ...]]) -> list[Want]:
+    def _wants(self, now_us: int) -> tuple[list[Want], int]:
+        """Returns what to claim now, and how many tasks at most; no wants when nothing can be claimed."""
+        due = self._due(now_us) if self.claims else []
+        # Most rounds end here: the one after a claim finds nothing more.
+        if not due:
+            return [], 0
         free = self.max_tasks - self.running
-        return [
-            Want(lanes, places)
-            for isolation, lanes in due.items()
-            if lanes and (places := min(free, self._pools[isolation].free)) > 0
-        ]
+        wants = self._wants_of_free_places(due, free)
+        if self._limiter.limited:
+            places = min(free, self._limiter.available())
+            return (wants, places) if places > 0 else ([], 0)
+        if wants:
+            return wants, free
+        ahead = self._wants_ahead(due)
+        return ahead, sum(want.limit for want in ahead)
 
-    def _wants_ahead(self, due: Mapping[Isolation, tuple[Lane, ...]]) -> list[Want]:
+    def _due(self, now_us: int) -> list[_Due]:
+        return [(pool, lanes) for pool in self._pools.values() if (lanes := pool.lanes.due(now_us))]
+
+    def _wants_of_free_places(self, due: Sequence[_Due], free: int) -> list[Want]:
+        return [Want(lanes, places) for pool, lanes in due if (places := min(free, pool.free)) > 0]
+
+    def _wants_ahead(self, due: Sequence[_Due]) -> list[Want]:
         # Only when nobody else waits for the places: a thread hands its place to the next grant in its
         # queue, so a pool that claims ahead would never let go of what another pool is waiting for.
-        waiting = [isolation for isolation, lanes in due.items() if lanes]
-        if len(waiting) != 1:
+        if len(due) != 1:
             return []
-        lanes = due[waiting[0]]
-        ahead = self._pools[waiting[0]].ahead(lane.handler for lane in lanes)
+        [(pool, lanes)] = due
+        ahead = pool.ahead(lane.handler for lane in lanes)
         return [Want(lanes, ahead)] if ahead > 0 else []
-
-    def _places(self, wants: Sequence[Want]) -> int:
-        places = sum(want.limit for want in wants)
-        free = self.max_tasks - self.running
-        if free > 0:
-            places = min(places, free)
-        return min(places, self._limiter.available()) if self._limiter.limited else places
 
     async def _claim(self, wants: Sequence[Want], places: int) -> None:
         # What is known of the lanes is dropped before the store is asked: tasks that are offered meanwhile
@@ -250,8 +253,8 @@ class Dispatcher:
         now_us = self._clock.now_us()
         for head in heads:
             # Lanes of handlers that only another node has are that node's to run.
-            if self._catalogue.get(head.lane.handler) is not None:
-                self._book_of(head.lane).note([head], now_us)
+            if not head.is_empty and self._catalogue.get(head.lane.handler) is not None:
+                self._book_of(head.lane).note(head, now_us)
 
     def _wait_us(self, now_us: int) -> int | None:
         """Returns how long nothing can change by time alone: until a lane is due, or a token there."""
@@ -263,11 +266,11 @@ class Dispatcher:
             for pool in self._pools.values()
             if (due_us := pool.lanes.next_due_us()) is not None
         ]
-        if self._limiter.limited:
-            due = {isolation: pool.lanes.due(now_us) for isolation, pool in self._pools.items()}
-            if self._wants_of_free_places(due):
-                # Only a token was missing. It may have come since: then the wait is 0, and not for ever.
-                waits.append(self._limiter.wait_us())
+        if self._limiter.limited and self._wants_of_free_places(
+            self._due(now_us), self.max_tasks - self.running
+        ):
+            # Only a token was missing. It may have come since: then the wait is 0, and not for ever.
+            waits.append(self._limiter.wait_us())
         return min(waits, default=None)
 
 
