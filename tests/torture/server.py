@@ -1,0 +1,139 @@
+"""Keeps a server running: starts `millhand serve` again, on the same port, whenever it is gone."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+from tests.torture.histories import Act, Died, History, Ready, Spawned
+from tests.torture.processes import start
+
+#: What the server is limited to, and the checker holds it to.
+MAX_TASKS = 12
+TASKS_PER_S = 200.0
+
+_SETTINGS = (
+    *("--handlers", "tests.torture.handlers:handlers"),
+    *("--max-workers", "8", "--max-tasks", f"{MAX_TASKS}", "--tasks-per-second", f"{TASKS_PER_S}"),
+    *("--grace", "1s", "--log-level", "warning"),
+)
+
+#: How soon a server that refuses to start is tried again.
+_RETRY_S = 0.2
+
+_COMPLAINTS = ("Traceback", "Fatal Python error", "Segmentation fault")
+
+
+class ServerKeeper:
+    """The server, as one that dies and comes back. Its lives are written down, their logs kept one by one."""
+
+    def __init__(self, store: list[str], histories: Path, logs: Path) -> None:
+        self._store = store
+        self._histories = histories
+        self._logs = logs
+        self._history = History(histories / "server.jsonl")
+        self._port = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._is_ready = threading.Event()
+        self._may_start = threading.Event()
+        self._may_start.set()
+        self._ending = False
+        self._thread = threading.Thread(target=self._keep, name="server-keeper", daemon=True)
+        self.lives = 0
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        """The process that there is or was last."""
+        return self._process.pid if self._process is not None else 0
+
+    def start(self, patience_s: float) -> None:
+        """Starts the first life.
+
+        Raises:
+            TimeoutError: it does not serve in time; its log says why.
+        """
+        self._thread.start()
+        if not self.wait_ready(patience_s):
+            raise TimeoutError(f"the server does not start; see {self._logs}")
+
+    def wait_ready(self, patience_s: float) -> bool:
+        return self._is_ready.wait(patience_s)
+
+    def hold(self) -> None:
+        """From now on nothing is started, until `release`."""
+        self._may_start.clear()
+
+    def release(self) -> None:
+        self._may_start.set()
+
+    def send(self, number: signal.Signals) -> None:
+        """Signals the process, if there is one."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def wait_gone(self, patience_s: float) -> bool:
+        """Waits until the process that there is now has ended."""
+        try:
+            if self._process is not None:
+                self._process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Ends it for good."""
+        self._ending = True
+        self._may_start.set()
+        self._history.write(Act(name="end", pid=self.pid))
+        self.send(signal.SIGKILL)
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._ending:
+            if self._live():
+                continue
+            # It did not come up: refusals are not to come by the hundred.
+            threading.Event().wait(_RETRY_S)
+
+    def _live(self) -> bool:
+        """Runs the server once, to its end; returns whether it came up."""
+        self._may_start.wait()
+        self.lives += 1
+        log = self._logs / f"server-{self.lives:04}.log"
+        process = start(
+            "millhand_server",
+            *("serve", "--port", f"{self._port}", *self._store, *_SETTINGS),
+            folder=self._histories,
+            log=log,
+            piped=True,
+        )
+        self._process = process
+        self._history.write(Spawned(pid=process.pid))
+        assert process.stdout is not None
+        with process.stdout:
+            first_line = process.stdout.readline()
+            if first_line:
+                self._port = int(first_line.rpartition(":")[2])
+                self._history.write(Ready(pid=process.pid))
+                self._is_ready.set()
+            status = process.wait()
+        self._is_ready.clear()
+        self._history.write(Died(pid=process.pid, status=status, complaint=_complaint_in(log)))
+        return bool(first_line)
+
+
+def store_arguments(store: str, database: Path) -> list[str]:
+    """Returns the flags that choose a store; `sqlite` stands for a file at `database`."""
+    return ["--store", f"sqlite:///{database}" if store == "sqlite" else store]
+
+
+def _complaint_in(log: Path) -> str:
+    """Returns the first line of a log that no server should write."""
+    with log.open(errors="replace") as lines:
+        return next((line.strip() for line in lines if any(word in line for word in _COMPLAINTS)), "")
