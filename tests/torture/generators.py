@@ -36,10 +36,10 @@ from millhand import Client, Session
 from millhand.errors import DeadlineExceeded, MillhandError, ResourceExhausted, Unavailable
 from millhand.v1 import task_pb2
 
-_THREADS = 4
-_CALLS_PER_S = 60.0
+_THREADS = 8
+_CALLS_PER_S = 120.0
 _LARGEST_BATCH = 20
-_BATCHES_PER_S = 6.0
+_BATCHES_PER_S = 8.0
 _EXECUTED = 0.3
 _ASKED_TWICE = 0.3
 _LONGEST_WAIT_TO_CANCEL_S = 1.5
