@@ -12,6 +12,7 @@ from tests.torture.story import Story
 RULES: dict[str, Rule] = {
     rule.__name__: rule
     for rule in (
+        tasks.all_at_rest,
         tasks.none_lost,
         tasks.none_stuck,
         tasks.one_result,

@@ -36,10 +36,13 @@ from millhand import Client, Session
 from millhand.errors import DeadlineExceeded, MillhandError, ResourceExhausted, Unavailable
 from millhand.v1 import task_pb2
 
-_THREADS = 8
+_THREADS = 12
 _CALLS_PER_S = 120.0
-_LARGEST_BATCH = 20
-_BATCHES_PER_S = 8.0
+_BATCH = 20
+#: Now and then a batch is so large that it takes the server a while, and is cut in two by the next kill.
+_LARGE_BATCH = 200
+_LARGE = 0.1
+_BATCHES_PER_S = 5.0
 _EXECUTED = 0.3
 _ASKED_TWICE = 0.3
 _LONGEST_WAIT_TO_CANCEL_S = 1.5
@@ -190,7 +193,8 @@ def write_batches(writer: Writer, client: Client, left: Sequence[Plan]) -> None:
         reading.start()
         _register_batch(writer, session, left)
         while not writer.stopping.is_set():
-            batch = [writer.plan() for _ in range(writer.chance.randint(1, _LARGEST_BATCH))]
+            largest = _LARGE_BATCH if writer.chance.random() < _LARGE else _BATCH
+            batch = [writer.plan() for _ in range(writer.chance.randint(1, largest))]
             ids = _register_batch(writer, session, batch)
             _cancel_batch(writer, session, ids)
             writer.pause(_BATCHES_PER_S)

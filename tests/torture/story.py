@@ -126,6 +126,11 @@ class Story:
         return min((life.spawned for life in self.lives), default=0.0)
 
     @cached_property
+    def ended(self) -> float:
+        """When the nemesis did its last act."""
+        return max((act.at for act in self.acts), default=self.began)
+
+    @cached_property
     def wall_offset(self) -> float:
         """What to add to a moment for the seconds since 1970."""
         return next((attempt.wall - attempt.began for attempt in self._attempts.values()), 0.0)

@@ -22,6 +22,7 @@ from tests.torture.histories import (
     Plan,
     Read,
     Refused,
+    Settled,
     Spawned,
     Started,
 )
@@ -209,6 +210,11 @@ def _refuse_read_only(run: Run) -> None:
 
 
 BAD: dict[str, tuple[str, Spoil]] = {
+    "the server never comes back": ("all_at_rest", lambda run: run.drop(Settled)),
+    "tasks are left to run": (
+        "all_at_rest",
+        lambda run: run.change(Settled, lambda _: True, is_quiet=False),
+    ),
     "an acknowledged task is unknown in the end": ("none_lost", lambda run: _forget(run, "first")),
     "an innocent task fails by WORKER_LOST": (
         "none_lost",

@@ -11,8 +11,18 @@ from tests.torture.story import Story, TaskStory
 _FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CONTEXT_DEADLINE_REACHED"}
 
 
+def all_at_rest(story: Story) -> Iterator[Violation]:
+    """When the nemesis has stopped the server serves, and soon nothing is left to do."""
+    if story.settled is None:
+        yield Violation("all_at_rest", story.ended, "the server", "never came back: not much can be judged")
+    elif not story.settled.is_quiet:
+        yield Violation("all_at_rest", story.settled.at, "the server", "still had tasks to run")
+
+
 def none_lost(story: Story) -> Iterator[Violation]:
     """Each acknowledged task is known in the end, and none failed because its server died."""
+    if story.settled is None:
+        return
     for task in story.acknowledged():
         # A loss could be seen when the server first came back without the task.
         at = story.death_after(task.acknowledged[0].at)
