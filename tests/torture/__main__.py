@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from tests.torture.histories import History, Tally, read_all
 from tests.torture.nemesis import CLIENT_ACTS, SERVER_ACTS, Nemesis
 from tests.torture.processes import Role
 from tests.torture.report import Report
+from tests.torture.restore import restore_a_backup
 from tests.torture.server import ServerKeeper, store_arguments
 from tests.torture.story import Story
 
@@ -27,6 +29,9 @@ _FOLDER = Path("build/torture")
 
 _WRITERS = ("calls-0", "session-0")
 _READERS = ("reader-0", "reader-1", "cancelled-0")
+
+#: All that may happen. `restore` comes last, once.
+_ACTS = [*SERVER_ACTS, *CLIENT_ACTS, "restore"]
 
 _PATIENCE_S = 30.0
 _PROGRESS_S = 5.0
@@ -39,9 +44,17 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     folder = _FOLDER / time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     report = Report(folder, vars(arguments))
-    run(arguments, folder, report)
+    try:
+        run(arguments, folder, report)
+    except (RunFailed, OSError, subprocess.CalledProcessError) as failure:
+        report.say(f"the run could not be made: {failure}")
+        sys.exit(2)
     story = Story(read_all(folder / "histories"))
     sys.exit(0 if report.finish(story, check(story)) else 1)
+
+
+class RunFailed(Exception):
+    """Something of the torture's own is broken, and says nothing about the server."""
 
 
 def run(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
@@ -52,7 +65,7 @@ def run(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
     with ExitStack() as opened:
         disk = Disk(folder / "disk")
         opened.callback(disk.close)
-        acts = _possible(arguments.only, disk, report)
+        acts = _possible(arguments.only, arguments.store, disk, report)
         server = ServerKeeper(store_arguments(arguments.store, disk.database), histories, logs)
         opened.callback(server.end)
         server.start(_PATIENCE_S)
@@ -80,9 +93,13 @@ def run(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
         nemesis.start()
         _watch(nemesis, Tally(histories), arguments.seconds, report)
         nemesis.stop()
+        if failed := [role.name for role in (*readers, *writers) if role.has_failed]:
+            raise RunFailed(f"{', '.join(failed)} ended too early; see {logs}")
         report.say("the nemesis rests")
         if server.wait_ready(_PATIENCE_S):
             come_to_rest(server.address, writers, readers, histories, report.say)
+            if "restore" in acts:
+                restore_a_backup(server, disk.database, History(histories / "restore.jsonl"), report.say)
 
 
 def _watch(nemesis: Nemesis, tally: Tally, seconds: float | None, report: Report) -> None:
@@ -97,9 +114,11 @@ def _watch(nemesis: Nemesis, tally: Tally, seconds: float | None, report: Report
             return
 
 
-def _possible(wanted: Sequence[str], disk: Disk, report: Report) -> list[str]:
+def _possible(wanted: Sequence[str], store: str, disk: Disk, report: Report) -> list[str]:
     """Leaves out what this machine does not allow, and says so."""
     needs_disk = {"full", "readonly"}
+    if store != "sqlite":
+        wanted = [act for act in wanted if act not in {*needs_disk, "restore"}]
     if disk.lacks and needs_disk & set(wanted):
         report.say(f"without {' and '.join(sorted(needs_disk & set(wanted)))}: {disk.lacks}")
         return [act for act in wanted if act not in needs_disk]
@@ -107,7 +126,6 @@ def _possible(wanted: Sequence[str], disk: Disk, report: Report) -> list[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    acts = [*SERVER_ACTS, *CLIENT_ACTS]
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument(
         "--store", default="sqlite", help="sqlite (a file of the run's own), or a store's URL"
@@ -116,7 +134,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="the longest time; unset: until the kills are done")
     parser.add_argument("--seed", type=int, default=1, help="decides what happens to whom")
     parser.add_argument(
-        "--only", type=_names, default=acts, help=f"what may happen: some of {','.join(acts)}"
+        "--only", type=_names, default=_ACTS, help=f"what may happen: some of {','.join(_ACTS)}"
     )
     arguments = parser.parse_args()
     if arguments.seconds is None and "kill" not in arguments.only:
@@ -126,7 +144,7 @@ def _arguments() -> argparse.Namespace:
 
 def _names(text: str) -> list[str]:
     names = text.split(",")
-    if strange := set(names) - {*SERVER_ACTS, *CLIENT_ACTS}:
+    if strange := set(names) - {*_ACTS}:
         raise argparse.ArgumentTypeError(f"there is no {', '.join(sorted(strange))}")
     return names
 

@@ -21,8 +21,9 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        self._folder = folder
-        self.database = folder / _DATABASE
+        # The kernel knows it by its full path only.
+        self._folder = folder.resolve()
+        self.database = self._folder / _DATABASE
         #: Why this is only a folder; empty if it is a file system.
         self.lacks = self._mount()
 

@@ -110,7 +110,13 @@ class Writer:
     def failed(self, plan: Plan, error: MillhandError) -> bool:
         """Writes an error down; returns whether to ask again, after a pause."""
         if isinstance(error, _UNKNOWN):
-            self.history.write(Unanswered(name=plan.name, error=str(error)))
+            self.history.write(
+                Unanswered(
+                    name=plan.name,
+                    error=error.reason or error.code.name,
+                    advised=error.retry_after is not None,
+                )
+            )
             time.sleep(_RETRY_S)
             return True
         self.history.write(Refused(name=plan.name, error=str(error)))
@@ -187,8 +193,7 @@ def _cancel(writer: Writer, client: Client, task_id: str) -> None:
 
 def write_batches(writer: Writer, client: Client, left: Sequence[Plan]) -> None:
     """Registers and cancels in batches over a session, and reads its results beside."""
-    with client.session() as session:
-        session.subscribe(after="0")
+    with _opened(client) as session:
         reading = threading.Thread(target=_read_own, args=(writer, session), name="reading")
         reading.start()
         _register_batch(writer, session, left)
@@ -201,6 +206,18 @@ def write_batches(writer: Writer, client: Client, left: Sequence[Plan]) -> None:
         session.finish()
         reading.join()
     writer.history.write(Finished(stream=writer.name))
+
+
+def _opened(client: Client) -> Session:
+    """Returns a session that has begun: only then does it outlive its server by itself."""
+    while True:
+        session = client.session()
+        try:
+            session.subscribe(after="0")
+            return session
+        except _UNKNOWN:
+            session.close(drain=False)
+            time.sleep(_RETRY_S)
 
 
 def _register_batch(writer: Writer, session: Session, plans: Sequence[Plan]) -> list[str]:

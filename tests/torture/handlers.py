@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,10 +42,11 @@ async def quick_async(task: TaskContext) -> dict[str, float]:
 
 @handlers.handler("long")
 def long(request: dict[str, Any], task: TaskContext) -> dict[str, float]:
-    """Takes its time, and stops when it is told to."""
+    """Takes its time; told to stop, it tidies up before it does."""
     with _attempt(task) as mark:
-        task.wait_cancelled(request["seconds"])
-        task.raise_if_cancelled()
+        if task.wait_cancelled(request["seconds"]):
+            time.sleep(request.get("tidying", 0))
+            task.raise_if_cancelled()
         return mark
 
 

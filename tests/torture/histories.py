@@ -56,10 +56,11 @@ class Acknowledged(Event, frozen=True):
 
 
 class Unanswered(Event, frozen=True):
-    """Nobody knows whether it was taken."""
+    """Nobody knows whether it was taken. `advised`: the error said when to try again."""
 
     name: str
     error: str
+    advised: bool = False
 
 
 class Refused(Event, frozen=True):
@@ -189,6 +190,16 @@ class Settled(Event, frozen=True):
     is_quiet: bool
 
 
+class Restored(Event, frozen=True):
+    """A backup was put in the place of the file, and a reader went on from a cursor behind it.
+
+    `gap`: it was told that its log was replaced; `missing`: what came after the restart and it did not see.
+    """
+
+    gap: bool
+    missing: list[str]
+
+
 class Logged(Event, frozen=True):
     """A result of the whole log, read from its beginning."""
 
@@ -222,6 +233,7 @@ AnyEvent = (
     | Died
     | Act
     | Settled
+    | Restored
     | Logged
     | Kept
 )

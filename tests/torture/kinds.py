@@ -89,7 +89,13 @@ def _scheduled(chance: random.Random) -> Details:
 
 
 def _cancelled(chance: random.Random) -> Details:
-    return chance.choice((_quick, _long, _scheduled))(chance)
+    return chance.choice((_quick, _tidy, _scheduled))(chance)
+
+
+def _tidy(chance: random.Random) -> Details:
+    # Told to stop, it takes a while over it, in which its server may be killed.
+    payload = {"seconds": LONGEST_S, "tidying": round(chance.random(), 3)}
+    return {"handler": "long", "payload": payload}
 
 
 #: The share of each kind, and what it is made of.

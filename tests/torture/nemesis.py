@@ -23,7 +23,7 @@ _CALM_S = (0.5, 4.0)
 _PAUSED_S = (0.2, 2.0)
 _DISK_S = (0.5, 3.0)
 
-#: The share of kills that hit a server before it says that it serves, and how long after its start.
+#: The share of kills that are followed by another one while the server starts, and how soon.
 _EARLY = 0.1
 _EARLY_S = (0.05, 0.6)
 
@@ -60,9 +60,10 @@ class Nemesis:
         self._against_clients = random.Random(f"{seed} clients")
         self._server_acts = {act: share for act, share in SERVER_ACTS.items() if act in acts}
         self._client_acts = {act: share for act, share in CLIENT_ACTS.items() if act in acts}
+        self._failure: Exception | None = None
         self._threads = [
-            threading.Thread(target=target, name=target.__name__, daemon=True)
-            for target in (self._torment_server, self._torment_clients)
+            threading.Thread(target=self._torment, args=(whom,), daemon=True)
+            for whom in (self._torment_server, self._torment_clients)
         ]
 
     def start(self) -> None:
@@ -70,10 +71,23 @@ class Nemesis:
             thread.start()
 
     def stop(self) -> None:
-        """Ends it, with the act that is under way, and leaves everything running and writable."""
+        """Ends it after the act that is under way, which leaves everything running and writable.
+
+        Raises:
+            Exception: whatever kept it from acting.
+        """
         self.over.set()
         for thread in self._threads:
             thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _torment(self, whom: Callable[[], None]) -> None:
+        try:
+            whom()
+        except Exception as failure:
+            self._failure = failure
+            self.over.set()
 
     def _torment_server(self) -> None:
         chance = self._against_server
@@ -92,20 +106,15 @@ class Nemesis:
             client.kill_and_replace()
 
     def _kill(self, chance: random.Random) -> None:
-        if chance.random() < _EARLY:
-            self._kill_early(chance)
-            return
         if self._let_live(chance):
-            self._did("kill")
-            self._server.send(signal.SIGKILL)
-            self._server.wait_gone(_PATIENCE_S)
-            self.kills += 1
+            life = self._server.lives
+            self._kill_once()
+            if chance.random() < _EARLY:
+                self._kill_early(chance, life)
 
-    def _kill_early(self, chance: random.Random) -> None:
-        """Kills it once more, while it starts."""
-        life = self._server.lives
-        self._kill_once()
-        while self._server.lives == life and not self.over.is_set():
+    def _kill_early(self, chance: random.Random, life: int) -> None:
+        """Kills the life after that one, too, while it starts."""
+        while self._server.lives == life:
             time.sleep(0.005)
         time.sleep(chance.uniform(*_EARLY_S))
         self._kill_once("as it starts")

@@ -62,6 +62,11 @@ class Role:
         self._lives = 0
         self._process = self._start()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended by itself, which none of them should while a run goes on."""
+        return self._process.poll() is not None
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

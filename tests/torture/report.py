@@ -93,7 +93,7 @@ def figures_of(story: Story, violations: Sequence[Violation]) -> dict[str, objec
         "stale_writes": red["none_stale"],
         "attempts": attempts,
         "attempts_cut_off": sum(not one.how for task in story.tasks.values() for one in task.attempts),
-        "answers_unknown": story.unanswered,
+        "answers_unknown": dict(Counter(unanswered.error for unanswered in story.unanswered)),
         "cancels_answered": sum(len(task.cancels) for task in story.tasks.values()),
         "kills": acts["kill"],
         "acts": dict(acts),

@@ -104,8 +104,7 @@ class ServerKeeper:
     def _live(self) -> bool:
         """Runs the server once, to its end; returns whether it came up."""
         self._may_start.wait()
-        self.lives += 1
-        log = self._logs / f"server-{self.lives:04}.log"
+        log = self._logs / f"server-{self.lives + 1:04}.log"
         process = start(
             "millhand_server",
             *("serve", "--port", f"{self._port}", *self._store, *_SETTINGS),
@@ -114,6 +113,7 @@ class ServerKeeper:
             piped=True,
         )
         self._process = process
+        self.lives += 1
         self._history.write(Spawned(pid=process.pid))
         assert process.stdout is not None
         with process.stdout:

@@ -25,6 +25,7 @@ from tests.torture.histories import (
     Read,
     Ready,
     Refused,
+    Restored,
     Settled,
     Spawned,
     Started,
@@ -102,8 +103,9 @@ class Story:
         self.readings: dict[str, Reading] = {}
         self.acts: list[Act] = []
         self.refused: list[Refused] = []
-        self.unanswered = 0
+        self.unanswered: list[Unanswered] = []
         self.settled: Settled | None = None
+        self.restored: list[Restored] = []
         self.log: list[Logged] = []
         self._names: dict[str, str] = {}
         self._attempts: dict[tuple[int, float], Attempt] = {}
@@ -198,7 +200,7 @@ class Story:
             case Refused():
                 self.refused.append(event)
             case Unanswered():
-                self.unanswered += 1
+                self.unanswered.append(event)
 
     def _take_reading(self, event: AnyEvent) -> None:
         match event:
@@ -219,6 +221,8 @@ class Story:
                 self._act(event)
             case Settled():
                 self.settled = event
+            case Restored():
+                self.restored.append(event)
 
     def _act(self, act: Act) -> None:
         self.acts.append(act)

@@ -22,9 +22,11 @@ from tests.torture.histories import (
     Plan,
     Read,
     Refused,
+    Restored,
     Settled,
     Spawned,
     Started,
+    Unanswered,
 )
 from tests.torture.server import MAX_TASKS, TASKS_PER_S
 from tests.torture.staging import FIRST, SECOND, WALL, Run, cursor
@@ -246,6 +248,18 @@ BAD: dict[str, tuple[str, Spoil]] = {
         "none_refused",
         lambda run: run.add(Refused(at=5.0, name="session-0.1-x", error="INTERNAL")),
     ),
+    "the store is unavailable and nobody says for how long": (
+        "advice_given",
+        lambda run: run.add(Unanswered(at=5.0, name="x", error="STORE_UNAVAILABLE")),
+    ),
+    "a restored backup passes for the log that was": (
+        "restore_announced",
+        lambda run: run.add(Restored(at=25.0, gap=False, missing=[])),
+    ),
+    "after a restored backup results are skipped": (
+        "restore_announced",
+        lambda run: run.add(Restored(at=25.0, gap=True, missing=["after-1"])),
+    ),
     "a cursor goes back": ("in_order", _go_back),
     "a cursor is of another log, and no gap said so": ("in_order", _change_epoch),
     "a reading has a result twice": ("none_twice", _read_twice),
@@ -301,6 +315,7 @@ BAD: dict[str, tuple[str, Spoil]] = {
 
 FINE: dict[str, Spoil] = {
     "nothing": lambda run: None,
+    "a restored backup is announced": lambda run: run.add(Restored(at=25.0, gap=True, missing=[])),
     "a cancelled task completes after all": lambda run: _complete_after_all(run, "told"),
     "a task that was told begins a moment later": _begin_late,
     "a cancel in a batch, whose answer names no attempt": lambda run: run.change(

@@ -66,6 +66,17 @@ def no_gap(story: Story) -> Iterator[Violation]:
                 yield Violation("no_gap", seen.at, reading.stream, sentence)
 
 
+def restore_announced(story: Story) -> Iterator[Violation]:
+    """After a backup is restored a reader is told of a gap, and has all that is new."""
+    for restored in story.restored:
+        if not restored.gap:
+            sentence = "went on in a log that was replaced, and nothing said so"
+            yield Violation("restore_announced", restored.at, "the reader", sentence)
+        if restored.missing:
+            sentence = f"never saw {len(restored.missing)} results, {restored.missing[0]} among them"
+            yield Violation("restore_announced", restored.at, "the reader", sentence)
+
+
 def _of_the_log(story: Story) -> list[Reading]:
     """The readings that have cursors of their own; what a session reads of others comes out of order."""
     return [reading for reading in story.readings.values() if not reading.stream.startswith("session")]

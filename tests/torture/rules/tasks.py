@@ -105,5 +105,12 @@ def none_refused(story: Story) -> Iterator[Violation]:
         yield Violation("none_refused", refusal.at, refusal.name, f"was refused: {refusal.error}")
 
 
+def advice_given(story: Story) -> Iterator[Violation]:
+    """Whoever is told that the store is unavailable is told when to try again."""
+    for unanswered in story.unanswered:
+        if unanswered.error == "STORE_UNAVAILABLE" and not unanswered.advised:
+            yield Violation("advice_given", unanswered.at, unanswered.name, "was not told when to try again")
+
+
 def _statuses(task: TaskStory) -> str:
     return " and ".join(logged.ending.status for logged in task.logged)
