@@ -1,4 +1,4 @@
-"""The last act: a backup is put in the place of the database, and a reader goes on as if nothing had happened.
+"""The last act: a backup is put in the place of the database, and a reader goes on from where it was.
 
 What was acknowledged after the backup is lost then, by our hand; what must not be lost is that readers know.
 """
@@ -17,7 +17,7 @@ from tests.torture.server import ServerKeeper
 
 from millhand import Client, Gap, Result, task_spec
 
-#: As many results as the reader has seen and the backup has not; then more of them, which fill the same places.
+#: How many results the reader sees that the backup has not; then more of them, which fill the same places.
 _BEFORE = 20
 _AFTER = 60
 
