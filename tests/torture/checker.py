@@ -34,6 +34,7 @@ RULES: dict[str, Rule] = {
         attempts.order_kept,
         attempts.limits_kept,
         servers.no_death_of_its_own,
+        servers.one_server_per_file,
         servers.no_traceback,
         servers.quick_recovery,
     )

@@ -50,6 +50,14 @@ def long(request: dict[str, Any], task: TaskContext) -> dict[str, float]:
         return mark
 
 
+@handlers.handler("deaf", raise_on_cancel=False)
+def deaf(request: dict[str, Any], task: TaskContext) -> dict[str, float]:
+    """Takes its time, whatever it is told."""
+    with _attempt(task) as mark:
+        time.sleep(request["seconds"])
+        return mark
+
+
 @handlers.handler("long_async")
 async def long_async(request: dict[str, Any], task: TaskContext) -> dict[str, float]:
     """Takes its time on the loop."""

@@ -32,6 +32,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue: str
     priority: int = 0
     retries: int = 0
+    timeout: float = 0.0
     delay: float = 0.0
     run_at: float = 0.0
     keyed: bool = False

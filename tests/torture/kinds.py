@@ -22,6 +22,8 @@ LONGEST_S = 3.0
 QUEUES = ("default", "mail", "reports")
 _PRIORITIES = (-10, 0, 0, 10)
 
+_ENDS = {"doomed": "FAILED", "overrun": "CONTEXT_DEADLINE_REACHED"}
+
 _RETRY_DELAY_S = 0.2
 
 Details = dict[str, Any]
@@ -41,6 +43,8 @@ def spec_of(plan: Plan) -> task_pb2.TaskSpec:
     options: Details = {"idempotency_key" if plan.keyed else "id": plan.name}
     if plan.delay:
         options["delay"] = plan.delay
+    if plan.timeout:
+        options["attempt_timeout"] = plan.timeout
     if plan.run_at:
         options["run_at"] = datetime.fromtimestamp(plan.run_at, UTC)
     return task_spec(
@@ -56,7 +60,7 @@ def spec_of(plan: Plan) -> task_pb2.TaskSpec:
 
 def ends_of(plan: Plan) -> set[str]:
     """Returns the statuses that a task may end in if nobody cancels it."""
-    return {"FAILED"} if plan.kind == "doomed" else {"COMPLETED"}
+    return {_ENDS.get(plan.kind, "COMPLETED")}
 
 
 def _quick(chance: random.Random) -> Details:
@@ -82,6 +86,12 @@ def _doomed(chance: random.Random) -> Details:
     return {"handler": "doomed", "payload": {}, "retries": chance.randint(0, 2)}
 
 
+def _overrun(chance: random.Random) -> Details:
+    # Deaf to the timeout, it returns all the same, and too late.
+    late_s = round(chance.uniform(0.1, 0.5), 3)
+    return {"handler": "deaf", "payload": {"seconds": 0.2 + late_s}, "timeout": 0.2}
+
+
 def _scheduled(chance: random.Random) -> Details:
     wait_s = round(chance.uniform(0.1, 4), 3)
     due = {"delay": wait_s} if chance.random() < 0.5 else {"run_at": round(time.time() + wait_s, 3)}
@@ -100,11 +110,12 @@ def _tidy(chance: random.Random) -> Details:
 
 #: The share of each kind, and what it is made of.
 _KINDS: dict[str, tuple[float, Callable[[random.Random], Details]]] = {
-    "quick": (62, _quick),
+    "quick": (61, _quick),
     "keyed": (8, _keyed),
     "long": (2, _long),
     "flaky": (8, _flaky),
     "doomed": (4, _doomed),
+    "overrun": (1, _overrun),
     "scheduled": (8, _scheduled),
     "cancelled": (8, _cancelled),
 }

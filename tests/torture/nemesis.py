@@ -30,7 +30,7 @@ _EARLY_S = (0.05, 0.6)
 _PATIENCE_S = 30.0
 
 #: How often each happens to the server, among those that are chosen.
-SERVER_ACTS = {"kill": 75, "term": 8, "stop": 10, "full": 5, "readonly": 2}
+SERVER_ACTS = {"kill": 75, "term": 8, "stop": 8, "full": 5, "readonly": 2, "second": 2}
 CLIENT_ACTS = {"readers": 2, "writers": 1}
 
 
@@ -91,8 +91,10 @@ class Nemesis:
 
     def _torment_server(self) -> None:
         chance = self._against_server
+        # Each once at first, so that also a short run has seen them all.
+        ahead = chance.sample([*self._server_acts], len(self._server_acts))
         while self._server_acts and not self.over.is_set():
-            act = _drawn(chance, self._server_acts)
+            act = ahead.pop() if ahead else _drawn(chance, self._server_acts)
             getattr(self, f"_{act}")(chance)
             if self.kills >= self._kills_wanted:
                 self.over.set()
@@ -121,15 +123,13 @@ class Nemesis:
 
     def _kill_once(self, detail: str = "") -> None:
         self._did("kill", detail)
-        self._server.send(signal.SIGKILL)
-        self._server.wait_gone(_PATIENCE_S)
+        self._server.end_by(signal.SIGKILL, _PATIENCE_S)
         self.kills += 1
 
     def _term(self, chance: random.Random) -> None:
         if self._let_live(chance):
             self._did("term")
-            self._server.send(signal.SIGTERM)
-            self._server.wait_gone(_PATIENCE_S)
+            self._server.end_by(signal.SIGTERM, _PATIENCE_S)
 
     def _stop(self, chance: random.Random) -> None:
         if self._let_live(chance):
@@ -158,6 +158,11 @@ class Nemesis:
             time.sleep(chance.uniform(*_DISK_S))
             self._did("writable")
             self._disk.allow_writing()
+
+    def _second(self, chance: random.Random) -> None:
+        if self._let_live(chance):
+            is_refused = self._server.start_second(chance.uniform(*_PAUSED_S))
+            self._did("second", "refused" if is_refused else "served")
 
     def _let_live(self, chance: random.Random) -> bool:
         """Waits until the server serves, and for as long as it is to live then; False if all is over."""

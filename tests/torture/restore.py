@@ -61,8 +61,7 @@ def _run_tasks(client: Client, name: str, count: int) -> list[str]:
 def _put_in_place(server: ServerKeeper, database: Path, backup: Path) -> None:
     """Overwrites the file in place, which is the hardest to notice."""
     server.hold()
-    server.send(signal.SIGKILL)
-    server.wait_gone(_PATIENCE_S)
+    server.end_by(signal.SIGKILL, _PATIENCE_S)
     for end in ("-wal", "-shm"):
         database.with_name(f"{database.name}{end}").unlink(missing_ok=True)
     shutil.copyfile(backup, database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from tests.torture.histories import Act, Died, History, Ready, Spawned
@@ -72,19 +73,38 @@ class ServerKeeper:
     def release(self) -> None:
         self._may_start.set()
 
-    def send(self, number: signal.Signals) -> None:
-        """Signals the process, if there is one."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(number)
+    def send(self, number: signal.Signals) -> subprocess.Popen[str] | None:
+        """Signals the process, if there is one, and returns it."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(number)
+        return process
 
-    def wait_gone(self, patience_s: float) -> bool:
-        """Waits until the process that there is now has ended."""
-        try:
-            if self._process is not None:
-                self._process.wait(patience_s)
-        except subprocess.TimeoutExpired:
+    def end_by(self, number: signal.Signals, patience_s: float) -> None:
+        """Signals the process and waits until it has ended. The next one may start at once.
+
+        Raises:
+            TimeoutExpired: it does not end.
+        """
+        # This one: in a moment it may have a successor.
+        process = self.send(number)
+        if process is not None:
+            process.wait(patience_s)
+
+    def start_second(self, serves_s: float) -> bool:
+        """Tries to start another server on the same store; returns whether it was refused, as it must be.
+
+        One that serves may do so for a while, so that it can be seen what comes of that.
+        """
+        process = self._start_process(0, self._logs / "second.log")
+        assert process.stdout is not None
+        with process.stdout:
+            if not process.stdout.readline():
+                return process.wait() == 1
+            time.sleep(serves_s)
+            process.kill()
+            process.wait()
             return False
-        return True
 
     def end(self) -> None:
         """Ends it for good."""
@@ -99,19 +119,13 @@ class ServerKeeper:
             if self._live():
                 continue
             # It did not come up: refusals are not to come by the hundred.
-            threading.Event().wait(_RETRY_S)
+            time.sleep(_RETRY_S)
 
     def _live(self) -> bool:
         """Runs the server once, to its end; returns whether it came up."""
         self._may_start.wait()
         log = self._logs / f"server-{self.lives + 1:04}.log"
-        process = start(
-            "millhand_server",
-            *("serve", "--port", f"{self._port}", *self._store, *_SETTINGS),
-            folder=self._histories,
-            log=log,
-            piped=True,
-        )
+        process = self._start_process(self._port, log)
         self._process = process
         self.lives += 1
         self._history.write(Spawned(pid=process.pid))
@@ -126,6 +140,15 @@ class ServerKeeper:
         self._is_ready.clear()
         self._history.write(Died(pid=process.pid, status=status, complaint=_complaint_in(log)))
         return bool(first_line)
+
+    def _start_process(self, port: int, log: Path) -> subprocess.Popen[str]:
+        return start(
+            "millhand_server",
+            *("serve", "--port", f"{port}", *self._store, *_SETTINGS),
+            folder=self._histories,
+            log=log,
+            piped=True,
+        )
 
 
 def store_arguments(store: str, database: Path) -> list[str]:

@@ -306,6 +306,10 @@ BAD: dict[str, tuple[str, Spoil]] = {
         "no_death_of_its_own",
         lambda run: run.change(Died, lambda died: died.pid == FIRST, status=1),
     ),
+    "a second server is let in": (
+        "one_server_per_file",
+        lambda run: run.add(Act(at=5.0, name="second", detail="served", pid=FIRST)),
+    ),
     "the server logs a traceback": (
         "no_traceback",
         lambda run: run.change(Died, lambda died: died.pid == FIRST, complaint="Traceback (most ...)"),

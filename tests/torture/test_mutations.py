@@ -11,10 +11,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])
 def test_a_mutation_applies_and_leaves_code_that_compiles(mutation: Mutation, tmp_path: Path) -> None:
-    copy = tmp_path / mutation.file
-    copy.parent.mkdir(parents=True)
-    shutil.copy(_ROOT / mutation.file, copy)
+    for change in mutation.changes:
+        copy = tmp_path / change.file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_ROOT / change.file, copy)
 
-    mutation.apply(tmp_path)
+        change.apply(tmp_path)
 
-    compile(copy.read_text(), mutation.file, "exec")
+        compile(copy.read_text(), change.file, "exec")

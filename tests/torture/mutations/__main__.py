@@ -32,7 +32,14 @@ def main() -> None:
     for mutation in MUTATIONS:
         if mutation.name in arguments.only:
             _say(f"{mutation.name}: {mutation.breaks}")
-            summary = _torture(mutation, arguments.seconds, arguments.seed)
+            tree = Path(tempfile.mkdtemp(prefix=f"millhand-{mutation.name}-"))
+            try:
+                summary = _torture(mutation, tree, arguments.seconds, arguments.seed)
+            finally:
+                if arguments.keep:
+                    _say(f"  {tree}")
+                else:
+                    shutil.rmtree(tree)
             _say(f"  {_verdict(summary)}")
             if not summary["violations"]:
                 stayed_green.append(mutation.name)
@@ -40,31 +47,31 @@ def main() -> None:
     sys.exit(1 if stayed_green else 0)
 
 
-def _torture(mutation: Mutation, seconds: float, seed: int) -> dict[str, Any]:
-    """Returns the summary of a run of the broken copy.
+def _torture(mutation: Mutation, tree: Path, seconds: float, seed: int) -> dict[str, Any]:
+    """Returns the summary of a run of a broken copy, made at `tree`.
 
     Raises:
         RuntimeError: there was no run; what it said is in the text.
     """
-    with tempfile.TemporaryDirectory(prefix=f"millhand-{mutation.name}-") as name:
-        tree = Path(name)
-        for source in _SOURCES:
-            shutil.copytree(_ROOT / source, tree / source, ignore=shutil.ignore_patterns("__pycache__"))
-        mutation.apply(tree)
-        said = subprocess.run(
-            [sys.executable, "-m", "tests.torture", f"--seconds={seconds}", f"--seed={seed}"],
-            cwd=tree,
-            # The copy goes before the packages that are installed in this environment.
-            env=os.environ | {"PYTHONPATH": ":".join(str(tree / source) for source in (*_SOURCES[:2], "."))},
-            capture_output=True,
-            text=True,
-            timeout=seconds + _PATIENCE_S,
-        )
-        summaries = list((tree / "build/torture").glob("*/summary.json"))
-        if not summaries:
-            raise RuntimeError(f"{mutation.name}: no run\n{said.stdout[-2000:]}{said.stderr[-2000:]}")
-        summary: dict[str, Any] = json.loads(summaries[0].read_text())
-        return summary
+    for source in _SOURCES:
+        shutil.copytree(_ROOT / source, tree / source, ignore=shutil.ignore_patterns("__pycache__"))
+    for change in mutation.changes:
+        change.apply(tree)
+    only = [f"--only={mutation.only}"] if mutation.only else []
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.torture", f"--seconds={seconds}", f"--seed={seed}", *only],
+        cwd=tree,
+        # The copy goes before the packages that are installed in this environment.
+        env=os.environ | {"PYTHONPATH": ":".join(str(tree / source) for source in (*_SOURCES[:2], "."))},
+        capture_output=True,
+        text=True,
+        timeout=seconds + _PATIENCE_S,
+    )
+    summaries = list((tree / "build/torture").glob("*/summary.json"))
+    if not summaries:
+        raise RuntimeError(f"{mutation.name}: no run\n{said.stdout[-2000:]}{said.stderr[-2000:]}")
+    summary: dict[str, Any] = json.loads(summaries[0].read_text())
+    return summary
 
 
 def _verdict(summary: dict[str, Any]) -> str:
@@ -81,6 +88,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.torture.mutations", description=__doc__)
     parser.add_argument("--only", type=_names, default=names, help=f"some of {','.join(names)}")
     parser.add_argument("--seconds", type=float, default=45.0, help="how long each is tortured")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the copies where they are, with their logs"
+    )
     parser.add_argument("--seed", type=int, default=1, help="as for the torture itself")
     return parser.parse_args()
 

@@ -7,11 +7,9 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Mutation:
+class Change:
     """A change of `file`, in which `old` occurs exactly once."""
 
-    name: str
-    breaks: str
     file: str
     old: str
     new: str
@@ -20,13 +18,23 @@ class Mutation:
         """Changes the file in a copy of the source tree.
 
         Raises:
-            LookupError: the file is no longer what this mutation was made for.
+            LookupError: the file is no longer what this change was made for.
         """
         path = tree / self.file
         text = path.read_text()
         if text.count(self.old) != 1:
-            raise LookupError(f"{self.name}: {self.file} has its old text {text.count(self.old)} times")
+            raise LookupError(f"{self.file} has {text.count(self.old)} times: {self.old.strip()}")
         path.write_text(text.replace(self.old, self.new))
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A broken promise, and the changes that break it. `only` is what happens while it is looked for."""
+
+    name: str
+    breaks: str
+    changes: tuple[Change, ...]
+    only: str = ""
 
 
 _STORE = "server/millhand_server/store/sqlite"
@@ -34,34 +42,68 @@ _STORE = "server/millhand_server/store/sqlite"
 MUTATIONS = (
     Mutation(
         "fence",
-        "An outcome is taken from whoever brings it, whatever became of the task meanwhile.",
-        "server/millhand_server/core/transition.py",
-        "    return row.owner is not None and row.owner.epoch == key.epoch and row.attempt == key.attempt\n",
-        "    return True\n",
+        "An outcome is taken from whoever brings it, whatever became of the task meanwhile: by the store, "
+        "whose guard lets it pass, and by the engine, which drops what late code says.",
+        (
+            Change(
+                "server/millhand_server/core/transition.py",
+                "    return row.owner is not None and row.owner.epoch == key.epoch and",
+                "    return True or",
+            ),
+            Change(
+                "server/millhand_server/engine/settler.py",
+                "                    if not live.settled:\n",
+                "                    if True:\n",
+            ),
+        ),
     ),
     Mutation(
         "commit-wait",
         "A group is answered before it is committed. The disk of a torture takes no time to commit, so the "
         "commit waits for as long as a real one would.",
-        f"{_STORE}/writer.py",
-        '            execute("COMMIT")\n',
-        "            self._thread._answer(group)\n"
-        '            __import__("time").sleep(0.005)\n'
-        '            execute("COMMIT")\n',
+        (
+            Change(
+                f"{_STORE}/writer.py",
+                '            execute("COMMIT")\n',
+                "            self._thread._answer(group)\n"
+                '            __import__("time").sleep(0.005)\n'
+                '            execute("COMMIT")\n',
+            ),
+        ),
     ),
     Mutation(
         "stored-cancel",
         "A request to cancel running code is passed on to it, and not stored.",
-        f"{_STORE}/changing.py",
-        "                changed = self._change(row, cancel_requested(row, reason, now_us=self._now_us))\n",
-        "                changed = cancel_requested(row, reason, now_us=self._now_us)\n"
-        "                changed = self._change(row, changed) if changed.is_final else changed\n",
+        (
+            Change(
+                f"{_STORE}/changing.py",
+                "self._change(row, cancel_requested(row, reason, now_us=self._now_us))\n",
+                "cancel_requested(row, reason, now_us=self._now_us)\n"
+                "                changed = self._change(row, changed) if changed.is_final else changed\n",
+            ),
+        ),
     ),
     Mutation(
         "cursor-epoch",
         "A file that went back in time keeps the name of its log.",
-        f"{_STORE}/opening.py",
-        "        elif not self._is_continued(mark, *read_ledger(self.writing)):\n",
-        "        elif False:\n",
+        (
+            Change(
+                f"{_STORE}/opening.py",
+                "        elif not self._is_continued(mark, *read_ledger(self.writing)):\n",
+                "        elif False:\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "lock",
+        "A second server on the same file is let in.",
+        (
+            Change(
+                f"{_STORE}/lock.py",
+                "            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+                "            pass\n",
+            ),
+        ),
+        only="second",
     ),
 )

@@ -19,6 +19,13 @@ def no_death_of_its_own(story: Story) -> Iterator[Violation]:
             yield Violation("no_death_of_its_own", life.died, _name(life), f"ended with status {life.status}")
 
 
+def one_server_per_file(story: Story) -> Iterator[Violation]:
+    """A second server on the same file is refused."""
+    for act in story.acts:
+        if act.name == "second" and act.detail != "refused":
+            yield Violation("one_server_per_file", act.at, "a second server", act.detail)
+
+
 def no_traceback(story: Story) -> Iterator[Violation]:
     """No log has a traceback: whatever happens is said in a sentence."""
     for life in story.lives:
