@@ -265,6 +265,12 @@ def read(path: Path) -> Iterator[AnyEvent]:
                 yield _decode(line)
 
 
+def last(path: Path) -> AnyEvent | None:
+    """Returns the last event that is complete, None if there is none."""
+    lines = path.read_bytes().rpartition(b"\n")[0]
+    return _decode(lines.rpartition(b"\n")[2]) if lines else None
+
+
 def read_all(folder: Path) -> dict[str, list[AnyEvent]]:
     """Returns the events of every history in a folder, by the name of who wrote it."""
     return {path.stem: list(read(path)) for path in sorted(folder.glob("*.jsonl"))}

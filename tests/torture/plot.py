@@ -15,7 +15,14 @@ _LEFT, _RIGHT = 60, 1180
 _ACKNOWLEDGED, _ENDED, _GREY, _RED = "#2a6fb0", "#2a7d46", "#888", "#c0392b"
 
 #: The colours of what the nemesis does to the server; ends of an act are not marked.
-_ACTS = {"kill": "#c0392b", "term": "#8a6d1f", "stop": "#7d3c98", "full": "#d35400", "readonly": "#16a085"}
+_ACTS = {
+    "kill": "#c0392b",
+    "term": "#8a6d1f",
+    "stop": "#7d3c98",
+    "full": "#d35400",
+    "readonly": "#16a085",
+    "second": "#2c3e50",
+}
 
 _BINS = 240
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.torture.histories import GapRead, History, Read, read
+from tests.torture.histories import GapRead, History, Read, last
 from tests.torture.processes import HISTORIES_VARIABLE, stay_with_parent
 from tests.torture.records import Record, event_of
 
@@ -42,11 +42,8 @@ def main() -> None:
 
 def last_cursor(path: Path) -> str:
     """Returns where a reading goes on; "0", the oldest there is, if it never began."""
-    cursor = "0"
-    for event in read(path):
-        if isinstance(event, Read | GapRead):
-            cursor = event.cursor
-    return cursor
+    event = last(path)
+    return event.cursor if isinstance(event, Read | GapRead) else "0"
 
 
 def _write_down(records: Iterable[Record], stream: str, history: History) -> None:
