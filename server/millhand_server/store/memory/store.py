@@ -35,7 +35,7 @@ from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.retention import Archive
 from millhand_server.store.memory.table import Table
-from millhand_server.store.memory.weight import burden
+from millhand_server.store.weight import burden
 
 
 class MemoryStore:
