@@ -30,7 +30,7 @@ async def recover(store: TaskStore, owner: Owner = LATER) -> list[Task]:
 
 
 def _reason(error: TaskError | None) -> str | None:
-    return error and error.reason
+    return None if error is None else error.reason
 
 
 async def test_a_task_whose_code_had_begun_runs_again_and_uses_no_retry(

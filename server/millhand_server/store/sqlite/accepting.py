@@ -9,12 +9,12 @@ from millhand_server.core.ports import Conflict, Full, Inserted, InsertResult, W
 from millhand_server.core.task import NewTask, Task
 from millhand_server.store.acceptance import first_row, known
 from millhand_server.store.sqlite.rows import Columns, new_columns
-from millhand_server.store.sqlite.statements import statement
+from millhand_server.store.sqlite.statements import Bulk, statement
 from millhand_server.store.sqlite.writer import Desk
 
 _BY_KEY = statement("sequence_by_key")
-_INSERT_TASK = statement("insert_task")
-_INSERT_SPECIFICATION = statement("insert_specification")
+_INSERT_TASK = Bulk("insert_task")
+_INSERT_SPECIFICATION = Bulk("insert_specification")
 
 
 def insert(
@@ -64,14 +64,13 @@ class _Batch:
         if not self._rows:
             return
         columns = [_columns(row) for row in self._rows.values()]
-        self._desk.executemany(_INSERT_TASK, [state for state, _ in columns])
-        self._desk.executemany(_INSERT_SPECIFICATION, [asked for _, asked in columns])
+        self._desk.insert(_INSERT_TASK, [state for state, _ in columns])
+        self._desk.insert(_INSERT_SPECIFICATION, [asked for _, asked in columns])
         ledger = self._desk.ledger
         ledger.last_sequence += len(columns)
         ledger.waiting += len(columns)
         ledger.tasks += len(columns)
-        for row in self._rows.values():
-            self._desk.cache.put(row)
+        self._desk.cache.put(self._rows.values())
 
     def _by_id(self, new: NewTask) -> Task | None:
         return self._known.get(new.spec.id) or self._rows.get(new.spec.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from millhand_server.core.task import Task
 
 #: How many waiting rows are kept, and up to which size: those that nodes hold are kept anyway, and are few.
@@ -20,18 +22,24 @@ class RowCache:
         """Returns the row if it is known, else None: then only the file can tell."""
         return self._rows.get(task_id)
 
-    def put(self, row: Task) -> None:
-        """Takes in a row that is new or was changed."""
-        task_id = row.id
-        before = self._rows.pop(task_id, None)
-        if before is not None and before.owner is None:
-            self._waiting -= 1
-        if row.owner is not None:
-            self._rows[task_id] = row
-        elif not row.is_final and self._waiting < _WAITING and len(row.spec.payload) <= _MAX_PAYLOAD_BYTES:
-            self._rows[task_id] = row
-            self._waiting += 1
+    def put(self, rows: Iterable[Task]) -> None:
+        """Takes in rows that are new or were changed."""
+        known = self._rows
+        for row in rows:
+            task_id = row.spec.id
+            before = known.pop(task_id, None)
+            if before is not None and before.owner is None:
+                self._waiting -= 1
+            if row.owner is not None:
+                known[task_id] = row
+            elif self._waiting < _WAITING and row.complete_us is None and _is_small(row):
+                known[task_id] = row
+                self._waiting += 1
 
     def clear(self) -> None:
         self._rows.clear()
         self._waiting = 0
+
+
+def _is_small(row: Task) -> bool:
+    return len(row.spec.payload) <= _MAX_PAYLOAD_BYTES

@@ -28,6 +28,7 @@ class Changes:
         self._retention = retention
         self._now_us = now_us
         self._changed: dict[str, Task] = {}
+        self._weights: dict[str, int] = {}
 
     def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
         """See `TaskStore.apply`."""
@@ -80,7 +81,7 @@ class Changes:
     def _enter(self, row: Task) -> Task:
         ledger = self._desk.ledger
         ledger.last_position += 1
-        ledger.log_bytes += weight(row)
+        ledger.log_bytes += self._weights.setdefault(row.id, weight(row))
         return msgspec.structs.replace(
             row,
             position=ledger.last_position,
@@ -90,13 +91,14 @@ class Changes:
     def _write(self) -> None:
         if not self._changed:
             return
-        self._desk.executemany(_CHANGE, [_columns(row) for row in self._changed.values()])
-        for row in self._changed.values():
-            self._desk.cache.put(row)
+        weights = self._weights
+        columns = [_columns(row, weights.get(task_id)) for task_id, row in self._changed.items()]
+        self._desk.executemany(_CHANGE, columns)
+        self._desk.cache.put(self._changed.values())
 
 
-def _columns(row: Task) -> Columns:
+def _columns(row: Task, its_weight: int | None) -> Columns:
     try:
-        return changed_columns(row)
+        return changed_columns(row, its_weight)
     except (UnicodeEncodeError, OverflowError) as error:
         raise InvalidArgument(f"what became of task {row.id!r} cannot be stored: {error}") from None

@@ -33,14 +33,15 @@ def claim(desk: Desk, wants: Sequence[Want], *, limit: int, owner: Owner, now_us
     names = dict.fromkeys(lane for want in wants for lane in want.lanes)
     places = min(limit, sum(want.limit for want in wants))
     page = places + 1 if len(names) == 1 else min(2 + 2 * places // max(len(names), 1), _LONGEST_PAGE)
-    lanes = {name: _LaneWalk(desk.execute, name, now_us, page) for name in names}
+    times = Times(now_us, desk.ledger.latest_us)
+    lanes = {name: _LaneWalk(desk.execute, name, times, page) for name in names}
     taken = _take(wants, limit, lanes)
     tasks = _hold(desk, taken, owner)
     return Claimed(tuple(tasks), tuple(lane.state() for lane in lanes.values()))
 
 
 def lane_states(
-    connection: sqlite3.Connection, after: Lane | None, limit: int, now_us: int
+    connection: sqlite3.Connection, after: Lane | None, limit: int, times: Times
 ) -> list[LaneHead]:
     """Reads the states of lanes that have a waiting task: at most `limit`, those that follow one by name."""
     states: list[LaneHead] = []
@@ -50,13 +51,14 @@ def lane_states(
         if found is None:
             break
         name = Lane(*found)
-        states.append(_LaneWalk(connection.execute, name, now_us, 1).state())
+        states.append(_LaneWalk(connection.execute, name, times, 1).state())
     return states
 
 
-def count_ahead(connection: sqlite3.Connection, task: Task, now_us: int) -> int:
+def count_ahead(connection: sqlite3.Connection, task: Task, times: Times) -> int:
     """See `TaskStore.ahead_of`."""
-    [count] = connection.execute(_AHEAD, (task.queue, now_us, *task.order_key())).fetchone()
+    order = dict(zip(("urgency", "due_us", "sequence"), task.order_key(), strict=True))
+    [count] = connection.execute(_AHEAD, times._asdict() | order | {"queue": task.queue}).fetchone()
     return int(count)
 
 
@@ -65,6 +67,13 @@ def overdue(connection: sqlite3.Connection, rows: Rows, limit: int, now_us: int)
     tasks = tuple(rows.task(row) for row in connection.execute(_OVERDUE, (now_us, limit)))
     following = connection.execute(_START_LIMITS, (len(tasks),)).fetchone()
     return Overdue(tasks, None if following is None else following[0])
+
+
+class Times(NamedTuple):
+    """What the clock shows, and the latest time that it ever showed."""
+
+    now_us: int
+    latest_us: int
 
 
 class _Entry(NamedTuple):
@@ -83,16 +92,15 @@ class _Entry(NamedTuple):
 class _LaneWalk:
     """The due tasks of one lane in the order of starting, read as far as they are asked for."""
 
-    def __init__(self, execute: Execute, name: Lane, now_us: int, page: int) -> None:
+    def __init__(self, execute: Execute, name: Lane, times: Times, page: int) -> None:
         self._execute = execute
         self._name = name
-        self._now_us = now_us
         self._page = page
-        named = {"queue": name.queue, "fairness_key": name.fairness_key, "handler": name.handler}
-        levels = execute(_URGENCIES, {**named, "now_us": now_us}).fetchall()
+        self._bound = name._asdict() | times._asdict()
+        levels = execute(_URGENCIES, self._bound).fetchall()
         self._next_due_us = min((due_us for _, due_us in levels if due_us is not None), default=None)
         self._urgencies = [urgency for urgency, _ in reversed(levels)]
-        self._last = _BEFORE_ALL
+        self._after = _BEFORE_ALL
         # The next entries, the first of them last.
         self._ready: list[_Entry] = []
         self._fill()
@@ -116,19 +124,18 @@ class _LaneWalk:
     def _fill(self) -> None:
         while self._urgencies and not self._ready:
             urgency = self._urgencies[-1]
-            found = self._execute(
-                _DUE, (*self._name, urgency, self._now_us, *self._last, self._page)
-            ).fetchall()
+            bound = self._bound | self._after | {"urgency": urgency, "limit": self._page}
+            found = self._execute(_DUE, bound).fetchall()
             self._ready = [_Entry(urgency, *row) for row in reversed(found)]
             if len(found) < self._page:
                 self._urgencies.pop()
-                self._last = _BEFORE_ALL
+                self._after = _BEFORE_ALL
             else:
-                self._last = found[-1][:2]
+                self._after = {"after_us": found[-1][0], "after_sequence": found[-1][1]}
             self._page = min(2 * self._page, max(self._page, _LONGEST_PAGE))
 
 
-_BEFORE_ALL = (-(2**63), -(2**63))
+_BEFORE_ALL = {"after_us": -(2**63), "after_sequence": -(2**63)}
 
 
 def _take(wants: Sequence[Want], limit: int, lanes: dict[Lane, _LaneWalk]) -> list[_Entry]:
@@ -172,6 +179,5 @@ def _hold(desk: Desk, entries: Sequence[_Entry], owner: Owner) -> list[Task]:
     rows = {row.id: row for row in desk.by_sequence(missing)} if missing else {}
     rows.update((task_id, claimed(row, owner)) for task_id, row in cached.items())
     tasks = [rows[entry.id] for entry in entries]
-    for row in tasks:
-        desk.cache.put(row)
+    desk.cache.put(tasks)
     return tasks

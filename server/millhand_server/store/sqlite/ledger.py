@@ -20,6 +20,7 @@ class Ledger(msgspec.Struct, gc=False):
     log_bytes: int
     failed_count: int
     failed_bytes: int
+    latest_us: int
     waiting: int = 0
     tasks: int = 0
 
@@ -44,10 +45,10 @@ class Ledger(msgspec.Struct, gc=False):
     def of_results(self) -> tuple[int, ...]:
         """Returns what has to be written whenever it changes.
 
-        What was accepted last is not among it: that would be one more page a commit, and the newest task
-        tells it too, unless that was removed; but then the results changed.
+        What was accepted last is not among it, and when: that would be one more page a commit, and the newest
+        task tells both, unless it was removed; but then the results changed.
         """
-        return self.stored()[1:]
+        return self.stored()[1:-1]
 
     def set_to(self, other: Ledger) -> None:
         """Goes back to the sums of before a job that failed."""
@@ -55,15 +56,16 @@ class Ledger(msgspec.Struct, gc=False):
             setattr(self, field, getattr(other, field))
 
 
-_STORED = 6
+_STORED = 7
 
 
 def read_ledger(connection: sqlite3.Connection) -> tuple[str, Ledger]:
     """Returns the epoch of the log, and the sums."""
     epoch, *stored = connection.execute(statement("ledger")).fetchone()
     ledger = Ledger(*stored)
-    [newest] = connection.execute(statement("newest_sequence")).fetchone()
-    ledger.last_sequence = max(ledger.last_sequence, newest)
+    sequence, create_us = connection.execute(statement("newest_task")).fetchone() or (0, 0)
+    ledger.last_sequence = max(ledger.last_sequence, sequence)
+    ledger.latest_us = max(ledger.latest_us, create_us)
     for name in ("count_unclaimed", "count_claimed"):
         ledger.waiting += connection.execute(statement(name)).fetchone()[0]
     [ledger.tasks] = connection.execute(statement("count_tasks")).fetchone()

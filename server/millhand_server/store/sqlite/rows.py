@@ -12,7 +12,6 @@ from millhand_server.core.ports import Retention
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import EXPEDITED_PRIORITY, Attempt, Owner, Progress, Task, TaskError, TaskSpec
 from millhand_server.store.expiry import expiry
-from millhand_server.store.weight import weight
 
 Columns = Sequence[Any]
 
@@ -103,20 +102,19 @@ def new_columns(task: Task) -> tuple[Columns, Columns]:
     return state, asked
 
 
-def changed_columns(task: Task) -> Columns:
-    """Returns what `change_task` takes of a task as it is now.
+def changed_columns(task: Task, weight: int | None) -> Columns:
+    """Returns what `change_task` takes of a task as it is now; `weight` is a final one's, None of others.
 
     Raises:
         UnicodeEncodeError: a text is not Unicode.
         OverflowError: a number does not fit into 64 bits.
     """
     owner = task.owner
-    is_final = task.complete_us is not None
     return (
         int(task.status), task.order_key()[0], task.due_us, task.start_by_us,
         owner and owner.node, owner and owner.epoch, task.attempt, task.retries_used, task.losses,
         task.start_us, task.complete_us, task.cancel_us, task.revision,
-        task.position if is_final else None, weight(task) if is_final else None,
+        task.position or None, weight,
         _packed_detail(task), task.output or None, task.sequence,
     )  # fmt: skip
 

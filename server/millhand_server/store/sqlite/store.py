@@ -33,6 +33,7 @@ from millhand_server.core.transition import Transition
 from millhand_server.store.sqlite import accepting, claiming, log, pruning
 from millhand_server.store.sqlite.changing import Changes
 from millhand_server.store.sqlite.checkpoints import Checkpoints
+from millhand_server.store.sqlite.ledger import Ledger
 from millhand_server.store.sqlite.listing import Listing
 from millhand_server.store.sqlite.opening import Database
 from millhand_server.store.sqlite.reader import Reader
@@ -115,13 +116,13 @@ class SqliteStore:
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
         return await self._opened.writer.submit(
             lambda desk: accepting.insert(
-                desk, tasks, atomic=atomic, max_waiting=max_waiting, now_us=self._clock.now_us()
+                desk, tasks, atomic=atomic, max_waiting=max_waiting, now_us=self._now(desk.ledger)
             )
         )
 
     async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
         return await self._opened.writer.submit(
-            lambda desk: claiming.claim(desk, wants, limit=limit, owner=owner, now_us=self._clock.now_us())
+            lambda desk: claiming.claim(desk, wants, limit=limit, owner=owner, now_us=self._now(desk.ledger))
         )
 
     async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
@@ -135,7 +136,7 @@ class SqliteStore:
 
     async def prune(self, retention: Retention) -> Pruned:
         return await self._opened.writer.submit(
-            lambda desk: pruning.prune(desk, retention, self._clock.now_us())
+            lambda desk: pruning.prune(desk, retention, self._now(desk.ledger))
         )
 
     async def get(self, ids: Sequence[str]) -> list[Task | None]:
@@ -153,7 +154,7 @@ class SqliteStore:
 
     async def ahead_of(self, task: Task) -> int:
         return await self._opened.reader.submit(
-            lambda connection: claiming.count_ahead(connection, task, self._clock.now_us())
+            lambda connection: claiming.count_ahead(connection, task, self._times())
         )
 
     async def lanes(self) -> list[LaneHead]:
@@ -161,7 +162,7 @@ class SqliteStore:
         after: Lane | None = None
         while True:
             page = await self._opened.reader.submit(
-                partial(claiming.lane_states, after=after, limit=_LANES, now_us=self._clock.now_us())
+                partial(claiming.lane_states, after=after, limit=_LANES, times=self._times())
             )
             states += page
             if len(page) < _LANES:
@@ -187,7 +188,16 @@ class SqliteStore:
         return self._open
 
     def _changes(self, desk: Desk) -> Changes:
-        return Changes(desk, self._retention, self._clock.now_us())
+        return Changes(desk, self._retention, self._now(desk.ledger))
+
+    def _now(self, ledger: Ledger) -> int:
+        now_us = self._clock.now_us()
+        ledger.latest_us = max(ledger.latest_us, now_us)
+        return now_us
+
+    def _times(self) -> claiming.Times:
+        now_us = self._clock.now_us()
+        return claiming.Times(now_us, max(now_us, self._opened.database.ledger.latest_us))
 
 
 class _Open:

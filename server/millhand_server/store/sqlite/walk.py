@@ -23,7 +23,7 @@ _SPAN = statement("part_of_span")
 _SEQUENCES = statement("part_of_sequences")
 _END_OF_SPAN = statement("end_of_span")
 _START_OF_SPAN = statement("start_of_span")
-_NEWEST = statement("newest_sequence")
+_NEWEST = statement("newest_task")
 _BY_ID = statement("sequences_by_id")
 _HELD = statement("held_sequences")
 _UNFINISHED = statement("unfinished_sequences")
@@ -104,7 +104,7 @@ class Walk(NamedTuple):
             return None
         found = array("q", (sequence for (sequence,) in connection.execute(sql, parameters)))
         inside = [sequence for sequence in found if self.low <= sequence <= self.high]
-        [newest] = connection.execute(_NEWEST).fetchone()
+        newest, _ = connection.execute(_NEWEST).fetchone() or (0, 0)
         return _Some(array("q", sorted(inside, reverse=self.backward)), newest)
 
 

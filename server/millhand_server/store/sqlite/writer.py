@@ -20,7 +20,7 @@ from millhand_server.store.sqlite.faults import Fault, StoreBroken, fault_of, se
 from millhand_server.store.sqlite.jobs import Job, JobThread
 from millhand_server.store.sqlite.ledger import Ledger
 from millhand_server.store.sqlite.rows import Columns, Rows
-from millhand_server.store.sqlite.statements import statement
+from millhand_server.store.sqlite.statements import Bulk, statement
 
 T = TypeVar("T")
 
@@ -48,6 +48,11 @@ class Desk:
         if unknown:
             known.update((row.id, row) for row in self.read(_BY_ID, (as_json(unknown),)))
         return known
+
+    def insert(self, bulk: Bulk, rows: Sequence[Columns]) -> None:
+        """Runs a statement for many rows."""
+        for sql, parameters in bulk.parts(rows):
+            self.execute(sql, parameters)
 
     def by_sequence(self, sequences: Sequence[int]) -> list[Task]:
         """Reads rows that exist."""
@@ -91,7 +96,9 @@ class Writer:
         return self._thread.submit(work)
 
     async def stop(self) -> None:
-        """Returns when everything submitted before is done."""
+        """Returns when everything submitted before is done, and the sums are in the file."""
+        with contextlib.suppress(StoreUnavailable):  # then they are as they were, and can be counted again
+            await self.submit(lambda desk: desk.execute(_WRITE_LEDGER, desk.ledger.stored()))
         await self._thread.stop()
 
     def _do(self, group: Sequence[Job]) -> None:

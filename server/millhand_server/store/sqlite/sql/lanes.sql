@@ -1,5 +1,6 @@
 -- Waiting, unclaimed tasks in the order of starting. Every block walks the index task_lane and touches no task
--- of another lane, and none that is not due.
+-- of another lane, and none that is not due. Queued tasks (5) are due, also when the clock was set back since:
+-- :latest_us is the latest time that it ever showed.
 
 -- name: lane_after
 SELECT queue, fairness_key, handler FROM task INDEXED BY task_lane
@@ -31,14 +32,16 @@ FROM level WHERE urgency IS NOT NULL
 -- name: lane_due
 SELECT due_us, sequence, id FROM task INDEXED BY task_lane
 WHERE owner_epoch IS NULL AND complete_us IS NULL
-  AND queue = ? AND fairness_key = ? AND handler = ? AND urgency = ?
-  AND due_us <= ? AND (due_us, sequence) > (?, ?)
-ORDER BY due_us, sequence LIMIT ?
+  AND queue = :queue AND fairness_key = :fairness_key AND handler = :handler AND urgency = :urgency
+  AND due_us <= :latest_us AND (due_us, sequence) > (:after_us, :after_sequence)
+  AND (due_us <= :now_us OR status = 5)
+ORDER BY due_us, sequence LIMIT :limit
 
 -- name: count_ahead
 SELECT count(*) FROM task INDEXED BY task_lane
 WHERE owner_epoch IS NULL AND complete_us IS NULL
-  AND queue = ? AND due_us <= ? AND (urgency, due_us, sequence) < (?, ?, ?)
+  AND queue = :queue AND (urgency, due_us, sequence) < (:urgency, :due_us, :sequence)
+  AND (due_us <= :now_us OR (due_us <= :latest_us AND status = 5))
 
 -- name: overdue
 {row}

@@ -1,11 +1,14 @@
 -- The log of results, what is kept of it, and the ledger.
 
 -- name: ledger
-SELECT epoch, last_sequence, first_position, last_position, log_bytes, failed_count, failed_bytes FROM ledger
+SELECT
+  epoch, last_sequence, first_position, last_position, log_bytes, failed_count, failed_bytes, latest_us
+FROM ledger
 
 -- name: write_ledger
 UPDATE ledger SET
-  last_sequence = ?, first_position = ?, last_position = ?, log_bytes = ?, failed_count = ?, failed_bytes = ?
+  last_sequence = ?, first_position = ?, last_position = ?, log_bytes = ?, failed_count = ?, failed_bytes = ?,
+  latest_us = ?
 
 -- name: begin_ledger
 INSERT INTO ledger (id, epoch) VALUES (1, ?)
@@ -13,8 +16,8 @@ INSERT INTO ledger (id, epoch) VALUES (1, ?)
 -- name: renew_epoch
 UPDATE ledger SET epoch = ?
 
--- name: newest_sequence
-SELECT coalesce(max(sequence), 0) FROM task
+-- name: newest_task
+SELECT sequence, create_us FROM task ORDER BY sequence DESC LIMIT 1
 
 -- name: count_tasks
 SELECT count(*) FROM task INDEXED BY task_id
