@@ -8,7 +8,7 @@ from millhand_server.core.errors import InvalidArgument
 from millhand_server.core.ports import Conflict, Full, Inserted, InsertResult, Withheld
 from millhand_server.core.task import NewTask, Task
 from millhand_server.store.acceptance import first_row, known
-from millhand_server.store.sqlite.rows import Columns, new_columns
+from millhand_server.store.sqlite.rows import new_columns
 from millhand_server.store.sqlite.statements import Bulk, statement
 from millhand_server.store.sqlite.writer import Desk
 
@@ -20,12 +20,19 @@ _INSERT_SPECIFICATION = Bulk("insert_specification")
 def insert(
     desk: Desk, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int, now_us: int
 ) -> list[InsertResult]:
-    """See `TaskStore.insert`."""
-    batch = _Batch(desk, tasks, max_waiting, now_us)
-    results = [batch.place(new) for new in tasks]
-    if atomic and any(isinstance(result, Conflict | Full) for result in results):
-        return [Withheld() if isinstance(result, Inserted) else result for result in results]
-    batch.write()
+    """See `TaskStore.insert`.
+
+    Raises:
+        InvalidArgument: a task has texts or numbers that no database keeps.
+    """
+    try:
+        batch = _Batch(desk, tasks, max_waiting, now_us)
+        results = [batch.place(new) for new in tasks]
+        if atomic and any(isinstance(result, Conflict | Full) for result in results):
+            return [Withheld() if isinstance(result, Inserted) else result for result in results]
+        batch.write()
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise InvalidArgument(f"a task cannot be stored: {error}") from None
     return results
 
 
@@ -56,14 +63,10 @@ class _Batch:
         return Inserted(row, created=True)
 
     def write(self) -> None:
-        """Writes the new rows.
-
-        Raises:
-            InvalidArgument: a task has texts or numbers that no database keeps.
-        """
+        """Writes the new rows."""
         if not self._rows:
             return
-        columns = [_columns(row) for row in self._rows.values()]
+        columns = [new_columns(row) for row in self._rows.values()]
         self._desk.insert(_INSERT_TASK, [state for state, _ in columns])
         self._desk.insert(_INSERT_SPECIFICATION, [asked for _, asked in columns])
         ledger = self._desk.ledger
@@ -83,10 +86,3 @@ class _Batch:
             return row
         found = self._desk.execute(_BY_KEY, (new.principal, key)).fetchone()
         return None if found is None else self._desk.by_sequence(found)[0]
-
-
-def _columns(row: Task) -> tuple[Columns, Columns]:
-    try:
-        return new_columns(row)
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise InvalidArgument(f"the task cannot be stored: {error}", field="task") from None

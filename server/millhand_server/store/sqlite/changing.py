@@ -11,7 +11,7 @@ from millhand_server.core.ports import Applied, CancelMark, Recovered, Retention
 from millhand_server.core.task import Owner, Task
 from millhand_server.core.transition import Transition, apply_to, cancel_requested, holds, lost
 from millhand_server.store.expiry import expiry
-from millhand_server.store.sqlite.rows import Columns, changed_columns
+from millhand_server.store.sqlite.rows import changed_columns
 from millhand_server.store.sqlite.statements import statement
 from millhand_server.store.sqlite.writer import Desk
 from millhand_server.store.weight import weight
@@ -92,13 +92,11 @@ class Changes:
         if not self._changed:
             return
         weights = self._weights
-        columns = [_columns(row, weights.get(task_id)) for task_id, row in self._changed.items()]
-        self._desk.executemany(_CHANGE, columns)
+        try:
+            self._desk.executemany(
+                _CHANGE,
+                [changed_columns(row, weights.get(task_id)) for task_id, row in self._changed.items()],
+            )
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise InvalidArgument(f"what became of a task cannot be stored: {error}") from None
         self._desk.cache.put(self._changed.values())
-
-
-def _columns(row: Task, its_weight: int | None) -> Columns:
-    try:
-        return changed_columns(row, its_weight)
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise InvalidArgument(f"what became of task {row.id!r} cannot be stored: {error}") from None

@@ -45,9 +45,9 @@ def lane_states(
 ) -> list[LaneHead]:
     """Reads the states of lanes that have a waiting task: at most `limit`, those that follow one by name."""
     states: list[LaneHead] = []
-    name: Sequence[str] = ("", "", "") if after is None else after
+    name = Lane("", "", "") if after is None else after
     while len(states) < limit:
-        found = connection.execute(_LANE_AFTER, name).fetchone()
+        found = connection.execute(_LANE_AFTER, name._asdict()).fetchone()
         if found is None:
             break
         name = Lane(*found)

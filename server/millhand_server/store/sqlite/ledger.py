@@ -66,7 +66,8 @@ def read_ledger(connection: sqlite3.Connection) -> tuple[str, Ledger]:
     sequence, create_us = connection.execute(statement("newest_task")).fetchone() or (0, 0)
     ledger.last_sequence = max(ledger.last_sequence, sequence)
     ledger.latest_us = max(ledger.latest_us, create_us)
-    for name in ("count_unclaimed", "count_claimed"):
-        ledger.waiting += connection.execute(statement(name)).fetchone()[0]
-    [ledger.tasks] = connection.execute(statement("count_tasks")).fetchone()
+    [unclaimed] = connection.execute(statement("count_unclaimed")).fetchone()
+    held, claimed = connection.execute(statement("count_held")).fetchone()
+    ledger.waiting = unclaimed + claimed
+    ledger.tasks = unclaimed + held + ledger.results + ledger.failed_count
     return epoch, ledger

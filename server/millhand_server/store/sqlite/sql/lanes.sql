@@ -2,10 +2,28 @@
 -- of another lane, and none that is not due. Queued tasks (5) are due, also when the clock was set back since:
 -- :latest_us is the latest time that it ever showed.
 
+-- The lane that follows one by name. In three steps, for each of which the index has the place: of a comparison
+-- of rows SQLite looks up the first column only, and would walk through the whole lane.
 -- name: lane_after
-SELECT queue, fairness_key, handler FROM task INDEXED BY task_lane
-WHERE owner_epoch IS NULL AND complete_us IS NULL AND (queue, fairness_key, handler) > (?, ?, ?)
-ORDER BY queue, fairness_key, handler LIMIT 1
+SELECT * FROM (
+  SELECT queue, fairness_key, handler FROM task INDEXED BY task_lane
+  WHERE owner_epoch IS NULL AND complete_us IS NULL
+    AND queue = :queue AND fairness_key = :fairness_key AND handler > :handler
+  ORDER BY handler LIMIT 1
+)
+UNION ALL
+SELECT * FROM (
+  SELECT queue, fairness_key, handler FROM task INDEXED BY task_lane
+  WHERE owner_epoch IS NULL AND complete_us IS NULL AND queue = :queue AND fairness_key > :fairness_key
+  ORDER BY fairness_key, handler LIMIT 1
+)
+UNION ALL
+SELECT * FROM (
+  SELECT queue, fairness_key, handler FROM task INDEXED BY task_lane
+  WHERE owner_epoch IS NULL AND complete_us IS NULL AND queue > :queue
+  ORDER BY queue, fairness_key, handler LIMIT 1
+)
+LIMIT 1
 
 -- The urgencies in a lane, lowest first, each with the time at which its next task becomes due.
 -- name: lane_urgencies

@@ -19,14 +19,11 @@ UPDATE ledger SET epoch = ?
 -- name: newest_task
 SELECT sequence, create_us FROM task ORDER BY sequence DESC LIMIT 1
 
--- name: count_tasks
-SELECT count(*) FROM task INDEXED BY task_id
-
 -- name: count_unclaimed
 SELECT count(*) FROM task INDEXED BY task_lane WHERE owner_epoch IS NULL AND complete_us IS NULL
 
--- name: count_claimed
-SELECT count(*) FROM task INDEXED BY task_owner WHERE owner_epoch IS NOT NULL AND status <> 6
+-- name: count_held
+SELECT count(*), coalesce(sum(status <> 6), 0) FROM task INDEXED BY task_owner WHERE owner_epoch IS NOT NULL
 
 -- name: log_bounds
 SELECT first_position, last_position FROM ledger
