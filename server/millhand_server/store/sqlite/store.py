@@ -210,7 +210,7 @@ class _Open:
             database.writing,
             Desk(database.writing, rows, database.ledger),
             database.path,
-            checkpoints=self.checkpoints,
+            after_commit=self.checkpoints.after_commit,
             on_results=self._mark,
             on_fatal=on_fatal,
         )

@@ -15,7 +15,6 @@ import msgspec
 from millhand_server.core.errors import StoreUnavailable
 from millhand_server.core.task import Task
 from millhand_server.store.sqlite.cache import RowCache
-from millhand_server.store.sqlite.checkpoints import Checkpoints
 from millhand_server.store.sqlite.faults import Fault, StoreBroken, fault_of, sentence, unavailable
 from millhand_server.store.sqlite.jobs import Job, JobThread
 from millhand_server.store.sqlite.ledger import Ledger
@@ -76,15 +75,15 @@ class Writer:
         desk: Desk,
         path: Path,
         *,
-        checkpoints: Checkpoints,
+        after_commit: Callable[[sqlite3.Connection], None],
         on_results: Callable[[int], None],
         on_fatal: Callable[[str], None],
     ) -> None:
-        """Takes whom to tell of the log's last position, before anybody else learns of it."""
+        """Takes what to do between two transactions, and whom to tell of the log's last position first."""
         self._connection = connection
         self._desk = desk
         self._path = path
-        self._checkpoints = checkpoints
+        self._after_commit = after_commit
         self._on_results = on_results
         self._on_fatal = on_fatal
         self._loop = asyncio.get_running_loop()
@@ -108,7 +107,7 @@ class Writer:
         except Exception as error:
             self._fail(group, error)
             self._undo(before)
-        self._checkpoints.after_commit(self._connection)
+        self._after_commit(self._connection)
 
     def _commit(self, group: Sequence[Job], before: Ledger) -> None:
         if self._broken:
