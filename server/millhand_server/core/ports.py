@@ -110,6 +110,13 @@ class Overdue(msgspec.Struct, frozen=True, gc=False):
     next_us: int | None
 
 
+class Recovered(msgspec.Struct, frozen=True, gc=False):
+    """Rows that were taken back from owners that are gone, as they are now, and whether there are more."""
+
+    tasks: tuple[Task, ...]
+    more: bool
+
+
 class LogPage(msgspec.Struct, frozen=True, gc=False):
     """A part of the log of results.
 
@@ -186,6 +193,14 @@ class TaskStore(Protocol):
         """Stores a request to cancel; a task that waits unclaimed becomes CANCELLED at once.
 
         The first request's reason and time stand.
+        """
+        ...
+
+    async def recover(self, owner: Owner, *, limit: int) -> Recovered:
+        """Takes back at most `limit` tasks from owners that are gone: see `transition.lost`.
+
+        In a store of one process these are all but `owner`, who asks. To be called at the start, again and
+        again while there are more; a task that was taken back once is not found again.
         """
         ...
 

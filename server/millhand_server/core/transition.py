@@ -24,6 +24,9 @@ CANCELLED_CODE = 1
 DEADLINE_EXCEEDED_CODE = 4
 INTERNAL_CODE = 13
 
+#: A task that so many nodes were lost with is taken for what they were lost to.
+LOSSES_THAT_FAIL = 5
+
 
 class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One guarded change.
@@ -32,7 +35,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attempt is returned; without, the row waits and no node holds it. `status` None leaves the status as it
     is. `due_in_us` counts from the store's own clock, so that nodes whose clocks differ agree. A fact that
     is None or empty leaves the row's as it is. One with an `attempt`, which has ended, also stands for its
-    start: a short attempt need not be stored twice.
+    start: a short attempt need not be stored twice. `is_loss` counts an attempt whose node was lost.
     """
 
     task_id: str
@@ -51,6 +54,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     progress: Progress | None = None
     last_heartbeat: bytes = b""
     heartbeat_us: int | None = None
+    is_loss: bool = False
 
 
 class Reported(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +108,27 @@ def retrying(
 def interrupted(key: AttemptKey, attempt: Attempt, told: Reported) -> Transition:
     """The server stopped the attempt to shut down: it runs again, and no retry is used."""
     return _ended(key, TaskStatus.QUEUED, attempt, told, due_in_us=0)
+
+
+def lost(row: Task, *, now_us: int) -> Transition:
+    """The node that holds the row is gone, and nobody will say how the attempt ended.
+
+    If its code had begun it was an attempt, which uses no retry and counts as a loss; the task runs again,
+    but for the last loss. Otherwise the claim is given back.
+
+    Raises:
+        ValueError: no node holds the row.
+    """
+    if row.status in WAITING or row.owner is None:
+        return returned(row.key)
+    start_us = now_us if row.start_us is None else row.start_us
+    error = TaskError(INTERNAL_CODE, "WORKER_LOST", "the process that ran the attempt ended before it did")
+    attempt = Attempt(row.attempt, row.owner.node, row.worker, start_us, max(start_us, now_us), error)
+    if row.losses + 1 < LOSSES_THAT_FAIL:
+        end = _ended(row.key, TaskStatus.QUEUED, attempt, NOTHING_REPORTED, due_in_us=0)
+    else:
+        end = _ended(row.key, TaskStatus.FAILED, attempt, NOTHING_REPORTED)
+    return msgspec.structs.replace(end, is_loss=True)
 
 
 def returned(key: AttemptKey) -> Transition:
@@ -172,6 +197,7 @@ def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
         owner=None if t.release else row.owner,
         attempt=row.attempt - 1 if t.returns_attempt else row.attempt,
         retries_used=row.retries_used + t.uses_retry,
+        losses=row.losses + t.is_loss,
         due_us=due_us,
         start_by_us=row.start_by_us if t.due_in_us is None else _start_by(row, t, due_us),
         expedited=row.expedited or t.expedites,
