@@ -40,8 +40,8 @@ class ThreadExecutor:
         self._codec = codec
         self._clock = clock
         self._ready: deque[AttemptKey] = deque()
-        #: One lock for each worker that sleeps, which it waits to acquire. The last one to fall asleep is the
-        #: first to be woken: it is the quickest to begin, and a pool larger than its work leaves the others be.
+        #: A lock for each worker that sleeps, which it waits to acquire. The last one to fall asleep is woken
+        #: first: it is the quickest to begin, and a pool larger than its work lets the others sleep.
         self._asleep: list[threading.Lock] = []
         #: Whether a worker was woken that does not run yet. It will look at all there is.
         self._is_waking = False
