@@ -11,7 +11,6 @@ from tests.engine.conftest import OpenBench
 from tests.fakes.store import Fail, Slow, Well
 from tests.fakes.tasks import new_task
 
-from millhand_server.core.execution import StopCause, Stopped
 from millhand_server.core.losses import SUSPECT_AFTER
 from millhand_server.core.ports import TaskStore
 from millhand_server.core.status import TaskStatus
@@ -160,18 +159,17 @@ async def test_a_suspect_that_is_given_back_before_it_began_comes_again(open_ben
     assert await bench.status("a") is TaskStatus.QUEUED
 
 
-async def test_closing_gives_waiting_suspects_back(open_bench: OpenBench) -> None:
+async def test_a_server_that_closes_begins_no_suspect(open_bench: OpenBench) -> None:
     bench = await suspects(open_bench, "a", "b")
-    key = await bench.begin("a")
-    closing = bench.spawn(bench.manager.close(timeout_us=SECOND_US))
-    await bench.advance(1)
+    await bench.begin("a")
+    closing = bench.spawn(bench.manager.close(timeout_us=60 * SECOND_US))
+    await bench.settle()
 
-    signals = list(bench.threads.signals)
-    await bench.end("a", Stopped())
+    await bench.end("a")
     drained = await soon(closing)
 
-    assert signals == [(key, StopCause.SHUTDOWN)]
-    assert drained.counts == {TaskStatus.QUEUED: 2}
+    assert bench.granted == ["a"]
+    assert drained.counts == {TaskStatus.QUEUED: 1}
 
 
 async def test_a_suspect_that_ends_well_is_done(open_bench: OpenBench) -> None:

@@ -127,9 +127,8 @@ class Dispatcher:
             self._pools[live.isolation].executor.signal([live.key], cause)
 
     def recall(self, live: LiveAttempt) -> None:
-        """Asks for an attempt back that waits for its worker; suspects keep their place in quarantine."""
-        if live not in self.quarantine:
-            self._pools[live.isolation].executor.recall([live.key])
+        """Asks for an attempt back that waits for its worker; a suspect keeps its place in quarantine."""
+        self._pools[live.isolation].executor.recall([live.key])
 
     def drain(self) -> None:
         """Stops claiming, and asks for everything back that has not begun."""
