@@ -61,6 +61,11 @@ class LaneHead(msgspec.Struct, frozen=True, gc=False):
     next_due_us: int | None
     head_order: tuple[int, int, int] | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no task of the lane waits, neither due nor for its time."""
+        return self.head_id is None and self.next_due_us is None
+
 
 class Claimed(msgspec.Struct, frozen=True, gc=False):
     """Claimed tasks, most urgent first, and what is left of each wanted lane."""
@@ -195,7 +200,8 @@ class TaskStore(Protocol):
         """Takes back at most `limit` tasks from owners that are gone: see `transition.lost`.
 
         In a store of one process these are all but `owner`, who asks. To be called at the start, again and
-        again while there are more; a task that was taken back once is not found again.
+        again while there are more; a task that was taken back once is not found again. An attempt counts as
+        having run for as long as its owner is known to have lived.
         """
         ...
 
@@ -261,6 +267,10 @@ class Observer(Protocol):
 
     def cancelled(self, marks: Sequence[CancelMark]) -> None:
         """Requests to cancel, of those that found a task which was not final."""
+        ...
+
+    def recovered(self, tasks: Sequence[Task]) -> None:
+        """Tasks that were taken back from a process that is gone, as they are now."""
         ...
 
 

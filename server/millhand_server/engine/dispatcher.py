@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.core.execution import Frame, Grant, Isolation, Returned, StopCause
 from millhand_server.core.ports import Claimed, LaneHead, Want
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.task import Lane, Owner, Task
+from millhand_server.core.transition import started
 from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.lanebook import LaneBook
 from millhand_server.engine.pool import Pool
+from millhand_server.engine.quarantine import Quarantine, is_suspect
 from millhand_server.engine.shared import Shared
 
 logger = logging.getLogger(__name__)
@@ -22,6 +24,9 @@ _RETRY_US = 100_000
 
 #: Who waits for a time of day looks at the clock again this often.
 _LONGEST_WAIT_US = 1_000_000
+
+#: A pool, and the lanes of it that have something due.
+_Due = tuple[Pool, tuple[Lane, ...]]
 
 
 class Dispatcher:
@@ -40,6 +45,8 @@ class Dispatcher:
         self._clock = shared.clock
         self._owner = owner
         self._max_tasks = shared.options.max_tasks
+        #: Suspects that were claimed and wait for their turn.
+        self.quarantine = Quarantine()
         self._wakeup = Wakeup(shared.clock)
         #: Called for each attempt that was granted, and with the frames of those that were not.
         self.on_granted: Callable[[Sequence[LiveAttempt]], None] = lambda _: None
@@ -62,7 +69,7 @@ class Dispatcher:
     @property
     def running(self) -> int:
         """How many attempts run now, code that should have ended included."""
-        return sum(pool.running for pool in self._pools.values())
+        return sum([pool.running for pool in self._pools.values()])
 
     async def start(self) -> None:
         """Learns of what waits in the store already."""
@@ -94,10 +101,15 @@ class Dispatcher:
         now_mono_us = self._clock.monotonic_us()
         for live in attempts:
             self._pools[live.isolation].give_back(live, now_mono_us)
+            self.quarantine.ended(live)
             if live.start_us is None:
                 self._limiter.refund(1)
-        if any(pool.lanes.has_due for pool in self._pools.values()):
+        if self.quarantine.next() is not None:
             self._wakeup.ring()
+        for pool in self._pools.values():
+            if pool.lanes.has_due:
+                self._wakeup.ring()
+                return
 
     def resize(self, workers: int) -> None:
         """Changes the number of workers; 0 lets nothing more begin."""
@@ -107,9 +119,22 @@ class Dispatcher:
                 pool.resize(min(workers, 1) * self.max_tasks)
         self._wakeup.ring()
 
+    def signal(self, live: LiveAttempt, cause: StopCause) -> None:
+        """Tells an attempt to stop; one that has not begun is given back."""
+        if live in self.quarantine:
+            self._give_back_suspect(live)
+        else:
+            self._pools[live.isolation].executor.signal([live.key], cause)
+
+    def recall(self, live: LiveAttempt) -> None:
+        """Asks for an attempt back that waits for its worker; a suspect keeps its place in quarantine."""
+        self._pools[live.isolation].executor.recall([live.key])
+
     def drain(self) -> None:
         """Stops claiming, and asks for everything back that has not begun."""
         self.claims = False
+        for live in self.quarantine.waiting():
+            self._give_back_suspect(live)
         for pool in self._pools.values():
             pool.executor.recall([live.key for live in self._live if not live.started])
 
@@ -131,12 +156,14 @@ class Dispatcher:
             while True:
                 if self._is_unsure:
                     await self._read_back()
+                await self._begin_suspect()
                 # One look at the clock for both: a lane that became due between two would be neither
                 # claimed now nor waited for.
                 now_us = self._clock.now_us()
-                if not (wants := self._wants(now_us)):
+                wants, places = self._wants(now_us)
+                if not wants:
                     break
-                await self._claim(wants, self._places(wants))
+                await self._claim(wants, places)
         except StoreUnavailable as error:
             self.store_is_available = False
             logger.warning("cannot claim tasks: %s", error.message)
@@ -144,39 +171,36 @@ class Dispatcher:
         self.store_is_available = True
         return self._wait_us(now_us)
 
-    def _wants(self, now_us: int) -> list[Want]:
-        if not self.claims:
-            return []
-        due = {isolation: pool.lanes.due(now_us) for isolation, pool in self._pools.items()}
-        wants = self._wants_of_free_places(due)
-        if self._limiter.limited:
-            return wants if self._limiter.available() > 0 else []
-        return wants or self._wants_ahead(due)
-
-    def _wants_of_free_places(self, due: Mapping[Isolation, tuple[Lane, ...]]) -> list[Want]:
+    def _wants(self, now_us: int) -> tuple[list[Want], int]:
+        """Returns what to claim now, and how many tasks at most; no wants when nothing can be claimed."""
+        due = self._due(now_us) if self.claims else []
+        # Most rounds end here: the one after a claim finds nothing more.
+        if not due:
+            return [], 0
         free = self.max_tasks - self.running
-        return [
-            Want(lanes, places)
-            for isolation, lanes in due.items()
-            if lanes and (places := min(free, self._pools[isolation].free)) > 0
-        ]
+        wants = self._wants_of_free_places(due, free)
+        if self._limiter.limited:
+            places = min(free, self._limiter.available())
+            return (wants, places) if places > 0 else ([], 0)
+        if wants:
+            return wants, free
+        ahead = self._wants_ahead(due)
+        return ahead, sum(want.limit for want in ahead)
 
-    def _wants_ahead(self, due: Mapping[Isolation, tuple[Lane, ...]]) -> list[Want]:
+    def _due(self, now_us: int) -> list[_Due]:
+        return [(pool, lanes) for pool in self._pools.values() if (lanes := pool.lanes.due(now_us))]
+
+    def _wants_of_free_places(self, due: Sequence[_Due], free: int) -> list[Want]:
+        return [Want(lanes, places) for pool, lanes in due if (places := min(free, pool.free)) > 0]
+
+    def _wants_ahead(self, due: Sequence[_Due]) -> list[Want]:
         # Only when nobody else waits for the places: a thread hands its place to the next grant in its
         # queue, so a pool that claims ahead would never let go of what another pool is waiting for.
-        waiting = [isolation for isolation, lanes in due.items() if lanes]
-        if len(waiting) != 1:
+        if len(due) != 1:
             return []
-        lanes = due[waiting[0]]
-        ahead = self._pools[waiting[0]].ahead(lane.handler for lane in lanes)
+        [(pool, lanes)] = due
+        ahead = pool.ahead(lane.handler for lane in lanes)
         return [Want(lanes, ahead)] if ahead > 0 else []
-
-    def _places(self, wants: Sequence[Want]) -> int:
-        places = sum(want.limit for want in wants)
-        free = self.max_tasks - self.running
-        if free > 0:
-            places = min(places, free)
-        return min(places, self._limiter.available()) if self._limiter.limited else places
 
     async def _claim(self, wants: Sequence[Want], places: int) -> None:
         # What is known of the lanes is dropped before the store is asked: tasks that are offered meanwhile
@@ -229,14 +253,41 @@ class Dispatcher:
             live = LiveAttempt(task, task.key, entry.isolation, entry.timeout_of(task.spec), mono_us)
             self._live.add(live)
             if self._must_not_begin(live, now_us):
-                self._pools[live.isolation].hold([task.spec.handler])
-                self.on_refused([Returned(live.key)])
+                self._refuse(live)
+                continue
+            if is_suspect(task):
+                self.quarantine.add(live)
                 continue
             granted.append(live)
             grants.setdefault(entry.isolation, []).append(_grant_of(live, now_us))
         self.on_granted(granted)
         for isolation, batch in grants.items():
             self._pools[isolation].submit(batch)
+
+    async def _begin_suspect(self) -> None:
+        """Grants the next suspect if none runs: its start is stored first, whatever it then does to us."""
+        live = self.quarantine.next()
+        if live is None or self._pools[live.isolation].free == 0 or self.running >= self.max_tasks:
+            return
+        now_us = self._clock.now_us()
+        # Set before it is stored: whatever becomes of that, the attempt may be one from here on.
+        live.start_us, live.started_mono_us = now_us, self._clock.monotonic_us()
+        await self._store.apply([started(live.key, at_us=now_us, worker="")])
+        if live not in self.quarantine:
+            # Told to stop meanwhile, and given back.
+            return
+        self.quarantine.begin(live)
+        self.on_granted([live])
+        self._pools[live.isolation].submit([_grant_of(live, now_us)])
+
+    def _give_back_suspect(self, live: LiveAttempt) -> None:
+        self.quarantine.remove(live)
+        self._refuse(live)
+
+    def _refuse(self, live: LiveAttempt) -> None:
+        """Gives an attempt back that no executor has seen."""
+        self._pools[live.isolation].hold([live.task.spec.handler])
+        self.on_refused([Returned(live.key)])
 
     def _must_not_begin(self, live: LiveAttempt, now_us: int) -> bool:
         """Tells whether a claimed task goes back at once: it waited too long, or claiming ended meanwhile."""
@@ -250,8 +301,8 @@ class Dispatcher:
         now_us = self._clock.now_us()
         for head in heads:
             # Lanes of handlers that only another node has are that node's to run.
-            if self._catalogue.get(head.lane.handler) is not None:
-                self._book_of(head.lane).note([head], now_us)
+            if not head.is_empty and self._catalogue.get(head.lane.handler) is not None:
+                self._book_of(head.lane).note(head, now_us)
 
     def _wait_us(self, now_us: int) -> int | None:
         """Returns how long nothing can change by time alone: until a lane is due, or a token there."""
@@ -263,11 +314,11 @@ class Dispatcher:
             for pool in self._pools.values()
             if (due_us := pool.lanes.next_due_us()) is not None
         ]
-        if self._limiter.limited:
-            due = {isolation: pool.lanes.due(now_us) for isolation, pool in self._pools.items()}
-            if self._wants_of_free_places(due):
-                # Only a token was missing. It may have come since: then the wait is 0, and not for ever.
-                waits.append(self._limiter.wait_us())
+        if self._limiter.limited and self._wants_of_free_places(
+            self._due(now_us), self.max_tasks - self.running
+        ):
+            # Only a token was missing. It may have come since: then the wait is 0, and not for ever.
+            waits.append(self._limiter.wait_us())
         return min(waits, default=None)
 
 

@@ -40,13 +40,12 @@ class LaneBook:
             self._later[lane] = due_us
             heappush(self._heap, (due_us, lane))
 
-    def note(self, heads: Iterable[LaneHead], now_us: int) -> None:
-        """Takes note of what the store said of lanes."""
-        for head in heads:
-            if head.head_id is not None:
-                self.offer(head.lane, now_us, now_us)
-            elif head.next_due_us is not None:
-                self.offer(head.lane, max(head.next_due_us, now_us + _LEAST_WAIT_US), now_us)
+    def note(self, head: LaneHead, now_us: int) -> None:
+        """Takes note of what the store said of a lane."""
+        if head.head_id is not None:
+            self.offer(head.lane, now_us, now_us)
+        elif head.next_due_us is not None:
+            self.offer(head.lane, max(head.next_due_us, now_us + _LEAST_WAIT_US), now_us)
 
     def due(self, now_us: int) -> tuple[Lane, ...]:
         """Returns the due lanes of the queues whose turn it is; empty when nothing is due."""

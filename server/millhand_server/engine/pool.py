@@ -41,12 +41,13 @@ class Pool:
     @property
     def running(self) -> int:
         """How many attempts run at once, those of workers that were taken away included."""
-        return min(self._granted, self._width)
+        # Asked several times for every task: without a call of min() or max() it costs a third.
+        return self._granted if self._granted < self._width else self._width
 
     @property
     def free(self) -> int:
         """How many more attempts could start at once."""
-        return max(0, self.workers - self._granted)
+        return self.workers - self._granted if self._granted < self.workers else 0
 
     def ahead(self, handlers: Iterable[str]) -> int:
         """Returns how many more grants of these handlers may wait for a worker.

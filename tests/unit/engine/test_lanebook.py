@@ -38,7 +38,7 @@ def test_a_lane_that_was_taken_out_is_known_again_once_the_store_has_said_how_it
     book.take_out(book.due(NOW))
     assert book.due(NOW) == ()
 
-    book.note([LaneHead(lane(), "head", None)], NOW)
+    book.note(LaneHead(lane(), "head", None), NOW)
 
     assert book.due(NOW) == (lane(),)
 
@@ -63,7 +63,8 @@ def test_queues_take_turns_when_there_are_many() -> None:
     for _ in range(3):
         turn = book.due(NOW)
         book.take_out(turn)
-        book.note([LaneHead(each, "head", None) for each in turn], NOW)
+        for each in turn:
+            book.note(LaneHead(each, "head", None), NOW)
         seen.extend(turn)
 
     assert set(seen[:150]) == set(lanes)
@@ -82,6 +83,6 @@ def test_a_time_that_is_told_again_and_again_takes_no_memory() -> None:
     for _ in range(10_000):
         book.offer(lane(), NOW, NOW)
         book.take_out(book.due(NOW))
-        book.note([LaneHead(lane(), None, NOW + 60 * SECOND)], NOW)
+        book.note(LaneHead(lane(), None, NOW + 60 * SECOND), NOW)
 
     assert book.entry_count() == 1

@@ -119,7 +119,7 @@ class MemoryStore:
         held.sort(key=lambda row: row.sequence)
         tasks: list[Task] = []
         for row in held[:limit]:
-            changed = apply_to(row, lost(row, now_us=now_us), now_us=now_us)
+            changed = apply_to(row, lost(row, seen_us=now_us), now_us=now_us)
             tasks.append(self._change(row, changed, now_us))
         return Recovered(tuple(tasks), more=len(held) > limit)
 
