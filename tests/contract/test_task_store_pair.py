@@ -121,11 +121,13 @@ class PairMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.do(self.store.open())
 
-    @rule()
-    def open_again(self) -> None:
+    @rule(owner=_some(OWNERS))
+    def open_again(self, owner: Owner) -> None:
         self.do(self.store.other.close())
         self.store.other = self.new_sqlite_store()
         self.do(self.store.other.open())
+        # While the clock stands still both know that all owners lived until now, and later that this one did.
+        self.do(self.store.recover(owner, limit=_PLENTY))
 
     @rule(
         tasks=st.lists(new_tasks, min_size=1, max_size=6),

@@ -141,6 +141,25 @@ async def test_a_claim_is_taken_back_after_a_restart(stores: Open) -> None:
 
     assert [(row.id, row.losses, row.attempt) for row in recovered.tasks] == [
         ("running", 1, 1),
-        ("claimed", 0, 0),
+        ("claimed", 1, 0),
     ]
     assert [task.id for task in await claim(after, ECHO)] == ["running", "claimed"]
+
+
+async def test_a_lost_attempt_ran_for_as_long_as_its_process_is_known_to_have_lived(
+    stores: Open, clock: FakeClock
+) -> None:
+    before = stores()
+    await before.open()
+    await put(before, new_task("a"))
+    task = await start(before)
+    clock.advance(7)
+    await before.close()
+    ended_us = clock.now_us()
+    clock.advance(3600)
+
+    after = stores()
+    await after.open()
+    [row] = (await after.recover(Owner("node-1", 2), limit=10)).tasks
+
+    assert (row.attempts[0].start_us, row.attempts[0].end_us) == (task.start_us, ended_us)

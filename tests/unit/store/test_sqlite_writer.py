@@ -12,6 +12,7 @@ from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.core.ports import Retention
 from millhand_server.store.sqlite.faults import StoreBroken
 from millhand_server.store.sqlite.ledger import Ledger
+from millhand_server.store.sqlite.lives import Lives
 from millhand_server.store.sqlite.migrating import migrate
 from millhand_server.store.sqlite.rows import Rows
 from millhand_server.store.sqlite.statements import statement
@@ -54,7 +55,7 @@ def told() -> list[str]:
 async def writer(connection: Connection, told: list[str]) -> AsyncIterator[Writer]:
     writer = Writer(
         connection,
-        Desk(connection, Rows(Retention()), Ledger(0, 1, 0, 0, 0, 0, 0)),
+        Desk(connection, Rows(Retention()), Ledger(0, 1, 0, 0, 0, 0, 0), Lives(0)),
         Path("tasks.db"),
         after_commit=lambda _: None,
         on_results=lambda _: None,

@@ -62,11 +62,13 @@ class Changes:
 
     def recover(self, owner: Owner, limit: int) -> Recovered:
         """See `TaskStore.recover`."""
+        self._desk.lives.note(owner)
         held = self._desk.read(_HELD_BY_OTHERS, (owner.epoch, limit + 1))
         now_us = self._now_us
-        tasks = [
-            self._change(row, apply_to(row, lost(row, now_us=now_us), now_us=now_us)) for row in held[:limit]
-        ]
+        tasks: list[Task] = []
+        for row in held[:limit]:
+            end = lost(row, seen_us=self._desk.lives.seen_us(row, now_us))
+            tasks.append(self._change(row, apply_to(row, end, now_us=now_us)))
         self._write()
         return Recovered(tuple(tasks), more=len(held) > limit)
 

@@ -171,6 +171,7 @@ def _take(wants: Sequence[Want], limit: int, lanes: dict[Lane, _LaneWalk]) -> li
 def _hold(desk: Desk, entries: Sequence[_Entry], owner: Owner) -> list[Task]:
     if not entries:
         return []
+    desk.lives.note(owner)
     sequences = as_json([entry.sequence for entry in entries])
     desk.execute(_HOLD, (owner.node, owner.epoch, sequences))
     cached = {entry.id: row for entry in entries if (row := desk.cache.get(entry.id)) is not None}

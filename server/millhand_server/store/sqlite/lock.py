@@ -1,4 +1,4 @@
-"""The file PATH.lock: who owns the database, and what the log was when that process last wrote to it."""
+"""The file PATH.lock: who owns the database, how far its log was, and when that process was last alive."""
 
 from __future__ import annotations
 
@@ -19,11 +19,19 @@ class Mark(NamedTuple):
     position: int
 
 
+class Found(NamedTuple):
+    """What the last owner left: its mark, and when it was last alive; None for what makes no sense."""
+
+    mark: Mark | None
+    alive_us: int | None
+
+
 class LockFile:
     """Owned from `acquire` to `release`, or to the end of the process, however that comes.
 
-    The first line is for people, the second is the mark. It is written after every group of results and
-    before they are acknowledged, without waiting for the disk: it outlives the process, not the machine.
+    The first line is for people. The second is the mark, written after every group of results and before
+    they are acknowledged. The third is the time, written often. Nobody waits for the disk: what is written
+    outlives the process, not the machine. Lengths are fixed, so that only the first time needs room there.
     """
 
     def __init__(self, database: Path) -> None:
@@ -31,8 +39,8 @@ class LockFile:
         self._database = database
         self._file = -1
 
-    def acquire(self) -> Mark | None:
-        """Takes the database, and returns the mark of its last owner; None when there is none.
+    def acquire(self) -> Found:
+        """Takes the database, and returns what its last owner left.
 
         Raises:
             CannotOpen: another process has it, or there can be no such file.
@@ -49,10 +57,10 @@ class LockFile:
             raise CannotOpen(
                 f"{self._database} is in use by {owner}; stop that server, or name another database"
             ) from None
-        return _parse_mark(_read(self._file)[_OWNER_BYTES:])
+        return _parse(_read(self._file)[_OWNER_BYTES:])
 
-    def sign(self, mark: Mark) -> None:
-        """Writes who owns the database, and a mark that is on the disk when this returns.
+    def sign(self, mark: Mark, now_us: int) -> None:
+        """Writes who owns the database, a mark and the time; they are on the disk when this returns.
 
         Raises:
             CannotOpen: it cannot be written.
@@ -61,13 +69,18 @@ class LockFile:
         try:
             os.pwrite(self._file, f"{owner[: _OWNER_BYTES - 1]:<{_OWNER_BYTES - 1}}\n".encode(), 0)
             self.write(mark)
+            self.beat(now_us)
             os.fsync(self._file)
         except OSError as error:
             raise CannotOpen(f"{self.path} cannot be written: {error.strerror or error}") from None
 
     def write(self, mark: Mark) -> None:
-        """Writes a mark. All have one length, so that only the first one needs room on the disk."""
+        """Writes a mark."""
         os.pwrite(self._file, f"{mark.epoch} {mark.inode:020} {mark.position:020}\n".encode(), _OWNER_BYTES)
+
+    def beat(self, now_us: int) -> None:
+        """Writes that the owner is alive. Safe from any thread."""
+        os.pwrite(self._file, f"{now_us:020}\n".encode(), _OWNER_BYTES + _MARK_BYTES)
 
     def release(self) -> None:
         """Lets go of the database. The file stays, for its mark."""
@@ -77,14 +90,16 @@ class LockFile:
 
 
 _OWNER_BYTES = 128
+_MARK_BYTES = 16 + 1 + 20 + 1 + 20 + 1
 
 
 def _read(file: int) -> str:
     return os.pread(file, 4_096, 0).decode("utf-8", "replace")
 
 
-def _parse_mark(text: str) -> Mark | None:
-    parts = text.split()
-    if len(parts) != len(Mark._fields) or not (parts[1].isdigit() and parts[2].isdigit()):
-        return None
-    return Mark(parts[0], int(parts[1]), int(parts[2]))
+def _parse(text: str) -> Found:
+    epoch, *numbers = text.split() or ("",)
+    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
+        return Found(None, None)
+    inode, position, alive_us = map(int, numbers)
+    return Found(Mark(epoch, inode, position), alive_us)

@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from pathlib import Path
 
+from millhand_server.core.ports import Clock
 from millhand_server.store.sqlite.checkpoints import BUSY_TIMEOUT_MS
 from millhand_server.store.sqlite.faults import CannotOpen, sentence
 from millhand_server.store.sqlite.ledger import Ledger, read_ledger
@@ -23,7 +24,7 @@ _READER_CACHE_KIB = 8 * 1024
 class Database:
     """The open file, which belongs to this process until `close`. Made on any thread."""
 
-    def __init__(self, path: Path, synchronous: str) -> None:
+    def __init__(self, path: Path, synchronous: str, clock: Clock) -> None:
         """Opens the file, makes it if there is none, and brings its schema up to date.
 
         Raises:
@@ -36,6 +37,7 @@ class Database:
             )
         self.path = path
         self._synchronous = synchronous
+        self._clock = clock
         if path.is_dir():
             raise CannotOpen(f"{path} is a directory; name a file in it")
         if not path.parent.is_dir():
@@ -43,16 +45,20 @@ class Database:
                 f"the directory {path.parent} does not exist; make it first, or name another file"
             )
         self._lock = LockFile(path)
-        mark = self._lock.acquire()
+        found = self._lock.acquire()
         try:
             self.writing = self._open_for_writing()
-            self.epoch, self.ledger = self._settle_epoch(mark)
+            #: The epoch of the log, and the sums.
+            self.epoch, self.ledger = self._settle_epoch(found.mark)
         except sqlite3.Error as error:
             self._lock.release()
             raise CannotOpen(sentence(error, path)) from None
         except BaseException:
             self._lock.release()
             raise
+
+        #: When the process that had the file before was last alive; in doubt, when it last wrote.
+        self.earlier_until_us = max(found.alive_us or 0, self.ledger.latest_us)
 
     def connect_to_read(self) -> sqlite3.Connection:
         """Returns one more connection, which cannot write. For any one thread."""
@@ -71,6 +77,14 @@ class Database:
             OSError: it cannot be noted.
         """
         self._lock.write(self._mark(position))
+
+    def beat(self) -> None:
+        """Notes beside the file that its owner is alive. Safe from any thread.
+
+        Raises:
+            OSError: it cannot be noted.
+        """
+        self._lock.beat(self._clock.now_us())
 
     def close(self) -> None:
         """Carries the write-ahead log over, and lets go of the file. Other connections are closed before."""
@@ -132,7 +146,7 @@ class Database:
             self.writing.execute(statement("renew_epoch"), (epoch,))
         settled, ledger = read_ledger(self.writing)
         self.epoch = settled
-        self._lock.sign(self._mark(ledger.last_position))
+        self._lock.sign(self._mark(ledger.last_position), self._clock.now_us())
         return settled, ledger
 
     def _is_continued(self, mark: Mark | None, epoch: str, ledger: Ledger) -> bool:

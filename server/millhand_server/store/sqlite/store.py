@@ -35,7 +35,9 @@ from millhand_server.store.sqlite.changing import Changes
 from millhand_server.store.sqlite.checkpoints import Checkpoints
 from millhand_server.store.sqlite.ledger import Ledger
 from millhand_server.store.sqlite.listing import Listing
+from millhand_server.store.sqlite.lives import Lives
 from millhand_server.store.sqlite.opening import Database
+from millhand_server.store.sqlite.pulse import Pulse
 from millhand_server.store.sqlite.reader import Reader
 from millhand_server.store.sqlite.rows import Rows
 from millhand_server.store.sqlite.statements import statement
@@ -98,7 +100,7 @@ class SqliteStore:
             raise StoreUnavailable("the store is closed")
         if self._open is None:
             options = self._options
-            database = await asyncio.to_thread(Database, options.path, options.synchronous)
+            database = await asyncio.to_thread(Database, options.path, options.synchronous, self._clock)
             self._open = _Open(database, self._rows, self._on_fatal)
         return self._open.database.epoch
 
@@ -208,12 +210,13 @@ class _Open:
         self.checkpoints = Checkpoints(database.path, database.connect_for_checkpoints)
         self.writer = Writer(
             database.writing,
-            Desk(database.writing, rows, database.ledger),
+            Desk(database.writing, rows, database.ledger, Lives(database.earlier_until_us)),
             database.path,
             after_commit=self.checkpoints.after_commit,
             on_results=self._mark,
             on_fatal=on_fatal,
         )
+        self.pulse = Pulse(database)
         self._reading = database.connect_to_read()
         self.reader = Reader(self._reading, database.path)
         self.listing = Listing(self.reader, rows, database.ledger)
@@ -224,6 +227,7 @@ class _Open:
         await asyncio.to_thread(self._close_files)
 
     def _close_files(self) -> None:
+        self.pulse.stop()
         self.checkpoints.stop()
         self._reading.close()
         # The last one that is closed carries the write-ahead log over.

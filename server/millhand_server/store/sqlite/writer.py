@@ -18,6 +18,7 @@ from millhand_server.store.sqlite.cache import RowCache
 from millhand_server.store.sqlite.faults import Fault, StoreBroken, fault_of, sentence, unavailable
 from millhand_server.store.sqlite.jobs import Job, JobThread
 from millhand_server.store.sqlite.ledger import Ledger
+from millhand_server.store.sqlite.lives import Lives
 from millhand_server.store.sqlite.rows import Columns, Rows
 from millhand_server.store.sqlite.statements import Bulk, statement
 
@@ -33,11 +34,12 @@ _WRITE_LEDGER = statement("write_ledger")
 class Desk:
     """What a job works with, on the writing thread: the open transaction, and what is known unread."""
 
-    def __init__(self, connection: sqlite3.Connection, rows: Rows, ledger: Ledger) -> None:
+    def __init__(self, connection: sqlite3.Connection, rows: Rows, ledger: Ledger, lives: Lives) -> None:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.rows = rows
         self.ledger = ledger
+        self.lives = lives
         self.cache = RowCache()
 
     def by_id(self, ids: Sequence[str]) -> dict[str, Task]:
