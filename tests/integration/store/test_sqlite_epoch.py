@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,8 +36,8 @@ async def open_store() -> AsyncIterator[Open]:
 
 def _back_up(path: Path, to: Path) -> Path:
     """Takes a backup of a database in use, as the operations page says."""
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as target:
-        source.backup(target)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(to),))
     return to
 
 
@@ -73,6 +74,34 @@ async def test_a_restored_backup_has_a_new_epoch_and_all_that_it_held(
 
     assert restored_epoch != epoch
     assert (await open_store(path))[1] == restored_epoch
+
+
+async def test_a_backup_under_load_has_all_that_was_acknowledged_before(
+    tmp_path: Path, open_store: Open
+) -> None:
+    store, _ = await open_store(tmp_path / "tasks.db")
+    acknowledged: list[str] = []
+    enough, is_done = asyncio.Event(), asyncio.Event()
+
+    async def load() -> None:
+        while not is_done.is_set():
+            name = f"t{len(acknowledged)}"
+            await finish_one(store, new_task(name))
+            acknowledged.append(name)
+            if len(acknowledged) == 20:
+                enough.set()
+
+    loading = asyncio.create_task(load())
+    await enough.wait()
+    before = list(acknowledged)
+    backup = await asyncio.to_thread(_back_up, tmp_path / "tasks.db", tmp_path / "backup.db")
+    is_done.set()
+    await loading
+    restored, _ = await open_store(backup)
+    log = await log_ids(restored)
+
+    assert log[: len(before)] == before
+    assert log == acknowledged[: len(log)]
 
 
 async def test_a_backup_that_misses_no_result_goes_on_as_the_same_log(

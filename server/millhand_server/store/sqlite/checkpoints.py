@@ -32,6 +32,8 @@ class Checkpoints:
         self._is_due = threading.Event()
         self._copied = threading.Event()
         self._is_stopped = False
+        #: The writer's: whether one has begun and not ended.
+        self._is_under_way = False
         self._is_alarmed = False
         self._thread = threading.Thread(target=self._run, name="millhand-store-checkpoints", daemon=True)
         self._thread.start()
@@ -48,7 +50,9 @@ class Checkpoints:
         if self._copied.is_set():
             self._copied.clear()
             self._begin_anew(writing)
-        elif not self._is_due.is_set() and self.log_bytes() >= _DUE_BYTES:
+            self._is_under_way = False
+        elif not self._is_under_way and self.log_bytes() >= _DUE_BYTES:
+            self._is_under_way = True
             self._is_due.set()
 
     def stop(self) -> None:
@@ -60,10 +64,13 @@ class Checkpoints:
     def _run(self) -> None:
         connection = self._connect()
         try:
-            while self._is_due.wait() and not self._is_stopped:
+            while self._is_due.wait():
+                # Cleared before the look: who stops sets both, the other way round.
+                self._is_due.clear()
+                if self._is_stopped:
+                    return
                 self._copy(connection)
                 self._copied.set()
-                self._is_due.clear()
         finally:
             connection.close()
 
