@@ -173,3 +173,31 @@ async def test_work_after_the_end_is_refused(connection: Connection, writer: Wri
 
     with pytest.raises(StoreUnavailable):
         await _note(writer, "late")
+
+
+async def test_a_fault_between_two_transactions_reaches_its_callers_and_holds_up_nobody_else(
+    connection: Connection, told: list[str]
+) -> None:
+    faults = [RuntimeError("as the test wished")]
+
+    def after_commit(_: sqlite3.Connection) -> None:
+        if faults:
+            raise faults.pop()
+
+    desk = Desk(connection, Rows(Retention()), Ledger(0, 1, 0, 0, 0, 0, 0), Lives(0))
+    writer = Writer(
+        connection,
+        desk,
+        Path("tasks.db"),
+        after_commit=after_commit,
+        on_results=lambda _: None,
+        on_fatal=told.append,
+    )
+
+    with pytest.raises(RuntimeError):
+        await _note(writer, "a")
+    await _note(writer, "b")
+
+    assert await _notes(writer) == ["a", "b"]
+    await writer.stop()
+    connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -11,6 +12,8 @@ from typing import Any, TypeVar
 from millhand_server.core.errors import StoreUnavailable
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class Job:
@@ -56,18 +59,21 @@ class JobThread:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        group: list[Job] = []
-        while self._gather(group):
-            self._do(group)
-            if not self._answer(group):
-                return
-            group = []
-        if group:
-            self._do(group)
-            self._answer(group)
+        goes_on = True
+        while goes_on:
+            group: list[Job] = []
+            goes_on = self._gather(group)
+            try:
+                self._do(group)
+            except Exception as error:
+                # A fault of ours. It is those callers' to hear of; the thread has others to serve.
+                logger.exception("a group of %d jobs failed", len(group))
+                for job in group:
+                    job.error = job.error or error
+            goes_on = self._answer(group) and goes_on
 
     def _gather(self, group: list[Job]) -> bool:
-        """Fills the group with what is there, at least one job; False when it is the last one."""
+        """Fills the group with what is there, and waits for that; False when it is the last one."""
         job = self._jobs.get()
         try:
             while job is not None:

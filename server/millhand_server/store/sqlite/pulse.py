@@ -18,6 +18,7 @@ class Pulse:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._has_failed = False
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="millhand-store-pulse", daemon=True)
         self._thread.start()
@@ -28,9 +29,14 @@ class Pulse:
         self._thread.join()
 
     def _run(self) -> None:
+        while not self._is_over.wait(_INTERVAL_S):
+            self._beat()
+        self._beat()
+
+    def _beat(self) -> None:
         try:
-            while not self._is_over.wait(_INTERVAL_S):
-                self._database.beat()
             self._database.beat()
         except OSError as error:
-            logger.warning("%s: it cannot be noted that its owner lives: %s", self._database.path, error)
+            if not self._has_failed:
+                logger.warning("%s: it cannot be noted that its owner lives: %s", self._database.path, error)
+            self._has_failed = True

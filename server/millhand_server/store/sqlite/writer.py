@@ -103,6 +103,8 @@ class Writer:
         await self._thread.stop()
 
     def _do(self, group: Sequence[Job]) -> None:
+        if not group:
+            return
         before = msgspec.structs.replace(self._desk.ledger)
         try:
             self._commit(group, before)
