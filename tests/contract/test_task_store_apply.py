@@ -101,14 +101,19 @@ async def test_a_retry_waits_out_its_delay_and_raises_the_attempt(store: TaskSto
     assert (again.attempt, again.attempts) == (2, (ended(task, ERROR),))
 
 
-async def test_an_interrupted_attempt_runs_again_at_once_and_uses_no_retry(store: TaskStore) -> None:
-    await put(store, new_task("a"))
+async def test_an_interrupted_attempt_runs_again_in_its_place_and_uses_no_retry(
+    store: TaskStore, clock: FakeClock
+) -> None:
+    await put(store, new_task("a", start_timeout_us=SECOND_US))
     task = await start(store)
+    clock.advance(3)
+    await put(store, new_task("b"))
 
     row = await change(store, interrupted(task.key, ended(task, ERROR), NOTHING_REPORTED))
 
-    assert (row.status, row.retries_used) == (TaskStatus.QUEUED, 0)
-    assert [task.attempt for task in await claim(store)] == [2]
+    # Its start timeout was over with its first start.
+    assert (row.status, row.retries_used, row.start_by_us) == (TaskStatus.QUEUED, 0, None)
+    assert [(task.id, task.attempt) for task in await claim(store)] == [("a", 2), ("b", 1)]
 
 
 async def test_retries_and_returns_never_meet_fullness(store: TaskStore) -> None:

@@ -5,21 +5,30 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import pytest
 from tests.engine.bench import Bench, options
 
-from millhand_server.core.ports import Observer
+from millhand_server.core.ports import Observer, TaskStore
 
 OpenBench = Callable[..., Awaitable[Bench]]
 
 
 @pytest.fixture
 async def open_bench() -> AsyncIterator[OpenBench]:
-    """Starts managers with the options given, on stores of their own; all are closed at the end."""
+    """Starts managers with the options given, on stores of their own; all are closed at the end.
+
+    `earlier` does to the store what a process did that is gone.
+    """
     benches: list[Bench] = []
 
     async def open_one(
-        *, retention: object = None, observers: Sequence[Observer] = (), **fields: object
+        *,
+        retention: object = None,
+        observers: Sequence[Observer] = (),
+        earlier: Callable[[TaskStore], Awaitable[object]] | None = None,
+        **fields: object,
     ) -> Bench:
         bench = Bench(options(**fields), retention=retention, observers=observers)  # type: ignore[arg-type]
         benches.append(bench)
+        if earlier is not None:
+            await earlier(bench.memory)
         await bench.manager.start()
         return bench
 

@@ -18,6 +18,7 @@ from millhand_server.core.ports import (
     LogPage,
     Overdue,
     Pruned,
+    Recovered,
     Retention,
     TaskStore,
     Want,
@@ -119,6 +120,9 @@ class FaultyStore:
 
     async def cancel(self, ids: Sequence[str], reason: str) -> list[CancelMark]:
         return await self._meet("cancel", lambda: self.inner.cancel(ids, reason))
+
+    async def recover(self, owner: Owner, *, limit: int) -> Recovered:
+        return await self._meet("recover", lambda: self.inner.recover(owner, limit=limit))
 
     async def get(self, ids: Sequence[str]) -> list[Task | None]:
         return await self._meet("get", lambda: self.inner.get(ids))

@@ -110,6 +110,13 @@ class Overdue(msgspec.Struct, frozen=True, gc=False):
     next_us: int | None
 
 
+class Recovered(msgspec.Struct, frozen=True, gc=False):
+    """Rows that were taken back from owners that are gone, as they are now, and whether there are more."""
+
+    tasks: tuple[Task, ...]
+    more: bool
+
+
 class LogPage(msgspec.Struct, frozen=True, gc=False):
     """A part of the log of results.
 
@@ -189,6 +196,15 @@ class TaskStore(Protocol):
         """
         ...
 
+    async def recover(self, owner: Owner, *, limit: int) -> Recovered:
+        """Takes back at most `limit` tasks from owners that are gone: see `transition.lost`.
+
+        In a store of one process these are all but `owner`, who asks. To be called at the start, again and
+        again while there are more; a task that was taken back once is not found again. An attempt counts as
+        having run for as long as its owner is known to have lived.
+        """
+        ...
+
     async def get(self, ids: Sequence[str]) -> list[Task | None]:
         """Reads rows by id."""
         ...
@@ -251,6 +267,10 @@ class Observer(Protocol):
 
     def cancelled(self, marks: Sequence[CancelMark]) -> None:
         """Requests to cancel, of those that found a task which was not final."""
+        ...
+
+    def recovered(self, tasks: Sequence[Task]) -> None:
+        """Tasks that were taken back from a process that is gone, as they are now."""
         ...
 
 

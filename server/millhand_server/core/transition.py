@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from millhand_server.core.losses import is_fatal
 from millhand_server.core.status import FINAL, WAITING, TaskStatus
 from millhand_server.core.task import (
     KEPT_ATTEMPTS,
@@ -24,6 +25,9 @@ CANCELLED_CODE = 1
 DEADLINE_EXCEEDED_CODE = 4
 INTERNAL_CODE = 13
 
+#: The reason of an attempt whose process ended before it did.
+WORKER_LOST = "WORKER_LOST"
+
 
 class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One guarded change.
@@ -32,7 +36,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     attempt is returned; without, the row waits and no node holds it. `status` None leaves the status as it
     is. `due_in_us` counts from the store's own clock, so that nodes whose clocks differ agree. A fact that
     is None or empty leaves the row's as it is. One with an `attempt`, which has ended, also stands for its
-    start: a short attempt need not be stored twice.
+    start: a short attempt need not be stored twice. `is_loss` counts an attempt whose node was lost.
     """
 
     task_id: str
@@ -51,6 +55,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     progress: Progress | None = None
     last_heartbeat: bytes = b""
     heartbeat_us: int | None = None
+    is_loss: bool = False
 
 
 class Reported(msgspec.Struct, frozen=True, gc=False):
@@ -102,8 +107,32 @@ def retrying(
 
 
 def interrupted(key: AttemptKey, attempt: Attempt, told: Reported) -> Transition:
-    """The server stopped the attempt to shut down: it runs again, and no retry is used."""
-    return _ended(key, TaskStatus.QUEUED, attempt, told, due_in_us=0)
+    """The server stopped the attempt to shut down: it runs again in its old place, and no retry is used."""
+    return _ended(key, TaskStatus.QUEUED, attempt, told)
+
+
+def lost(row: Task, *, seen_us: int) -> Transition:
+    """The node that holds the row is gone, and nobody will say how the attempt ended.
+
+    If its code had begun it was an attempt, which uses no retry; the task keeps its place and runs again, or
+    fails when it was lost once too often. Otherwise the claim is given back. It counts as a loss all the
+    same: a quick attempt can take its server with it before its start is stored.
+
+    Args:
+        row: held by the node.
+        seen_us: when the node was last known to live.
+
+    Raises:
+        ValueError: no node holds the row.
+    """
+    if row.status in WAITING or row.owner is None:
+        return msgspec.structs.replace(returned(row.key), is_loss=True)
+    start_us = seen_us if row.start_us is None else row.start_us
+    error = TaskError(INTERNAL_CODE, WORKER_LOST, "the process that ran the attempt ended before it did")
+    attempt = Attempt(row.attempt, row.owner.node, row.worker, start_us, max(start_us, seen_us), error)
+    runs_us = [past.end_us - past.start_us for past in (*row.attempts, attempt) if _was_lost(past)]
+    status = TaskStatus.FAILED if is_fatal(row.losses + 1, runs_us) else TaskStatus.QUEUED
+    return msgspec.structs.replace(_ended(row.key, status, attempt, NOTHING_REPORTED), is_loss=True)
 
 
 def returned(key: AttemptKey) -> Transition:
@@ -172,8 +201,9 @@ def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
         owner=None if t.release else row.owner,
         attempt=row.attempt - 1 if t.returns_attempt else row.attempt,
         retries_used=row.retries_used + t.uses_retry,
+        losses=row.losses + t.is_loss,
         due_us=due_us,
-        start_by_us=row.start_by_us if t.due_in_us is None else _start_by(row, t, due_us),
+        start_by_us=_start_by(row, t, due_us),
         expedited=row.expedited or t.expedites,
         start_us=_start(t, row),
         complete_us=now_us if final else None,
@@ -287,7 +317,13 @@ def _start(t: Transition, row: Task) -> int | None:
     return row.start_us if t.at_us is None else t.at_us
 
 
+def _was_lost(attempt: Attempt) -> bool:
+    return attempt.error is not None and attempt.error.reason == WORKER_LOST
+
+
 def _start_by(row: Task, t: Transition, due_us: int) -> int | None:
+    if t.due_in_us is None and t.attempt is None:
+        return row.start_by_us
     # The start timeout is over with the first start.
     had_started = row.start_us is not None or t.attempt is not None
     return start_by(row.spec.deadline_us, None if had_started else row.start_timeout_us, due_us)

@@ -24,6 +24,7 @@ from millhand_server.engine.observing import Observing
 from millhand_server.engine.options import ManagerOptions
 from millhand_server.engine.pool import Pool
 from millhand_server.engine.presenting import Presenting
+from millhand_server.engine.recovery import Recovery
 from millhand_server.engine.results import Results
 from millhand_server.engine.settler import Settler
 from millhand_server.engine.shared import Shared
@@ -54,6 +55,7 @@ class Engine:
     """The connected parts."""
 
     shared: Shared
+    recovery: Recovery
     settler: Settler
     dispatcher: Dispatcher
     watchdog: Watchdog
@@ -84,10 +86,10 @@ def assemble(given: Given, *, epoch: str) -> Engine:
     """Returns an engine on an opened store whose log has this epoch."""
     shared = _shared(given)
     pools = _pools(given)
-    executors = {isolation: pool.executor for isolation, pool in pools.items()}
     settler = Settler(shared, given.random_source)
-    dispatcher = Dispatcher(shared, list(pools.values()), Owner(given.node, secrets.randbits(62)))
-    watchdog = Watchdog(shared, executors, settler)
+    owner = Owner(given.node, secrets.randbits(62))
+    dispatcher = Dispatcher(shared, list(pools.values()), owner)
+    watchdog = Watchdog(shared, dispatcher, settler)
     expiry = Expiry(shared)
 
     def offer(tasks: Sequence[Task]) -> None:
@@ -108,6 +110,7 @@ def assemble(given: Given, *, epoch: str) -> Engine:
     cancelling = Cancelling(shared, watchdog, presenting)
     return Engine(
         shared=shared,
+        recovery=Recovery(shared, owner),
         settler=settler,
         dispatcher=dispatcher,
         watchdog=watchdog,

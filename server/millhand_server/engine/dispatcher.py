@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.core.execution import Frame, Grant, Isolation, Returned, StopCause
 from millhand_server.core.ports import Claimed, LaneHead, Want
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.task import Lane, Owner, Task
+from millhand_server.core.transition import started
 from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.lanebook import LaneBook
 from millhand_server.engine.pool import Pool
+from millhand_server.engine.quarantine import Quarantine, is_suspect
 from millhand_server.engine.shared import Shared
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ class Dispatcher:
         self._clock = shared.clock
         self._owner = owner
         self._max_tasks = shared.options.max_tasks
+        #: Suspects that were claimed and wait for their turn.
+        self.quarantine = Quarantine()
         self._wakeup = Wakeup(shared.clock)
         #: Called for each attempt that was granted, and with the frames of those that were not.
         self.on_granted: Callable[[Sequence[LiveAttempt]], None] = lambda _: None
@@ -97,8 +101,11 @@ class Dispatcher:
         now_mono_us = self._clock.monotonic_us()
         for live in attempts:
             self._pools[live.isolation].give_back(live, now_mono_us)
+            self.quarantine.ended(live)
             if live.start_us is None:
                 self._limiter.refund(1)
+        if self.quarantine.next() is not None:
+            self._wakeup.ring()
         for pool in self._pools.values():
             if pool.lanes.has_due:
                 self._wakeup.ring()
@@ -112,9 +119,22 @@ class Dispatcher:
                 pool.resize(min(workers, 1) * self.max_tasks)
         self._wakeup.ring()
 
+    def signal(self, live: LiveAttempt, cause: StopCause) -> None:
+        """Tells an attempt to stop; one that has not begun is given back."""
+        if live in self.quarantine:
+            self._give_back_suspect(live)
+        else:
+            self._pools[live.isolation].executor.signal([live.key], cause)
+
+    def recall(self, live: LiveAttempt) -> None:
+        """Asks for an attempt back that waits for its worker; a suspect keeps its place in quarantine."""
+        self._pools[live.isolation].executor.recall([live.key])
+
     def drain(self) -> None:
         """Stops claiming, and asks for everything back that has not begun."""
         self.claims = False
+        for live in self.quarantine.waiting():
+            self._give_back_suspect(live)
         for pool in self._pools.values():
             pool.executor.recall([live.key for live in self._live if not live.started])
 
@@ -136,6 +156,7 @@ class Dispatcher:
             while True:
                 if self._is_unsure:
                     await self._read_back()
+                await self._begin_suspect()
                 # One look at the clock for both: a lane that became due between two would be neither
                 # claimed now nor waited for.
                 now_us = self._clock.now_us()
@@ -232,14 +253,41 @@ class Dispatcher:
             live = LiveAttempt(task, task.key, entry.isolation, entry.timeout_of(task.spec), mono_us)
             self._live.add(live)
             if self._must_not_begin(live, now_us):
-                self._pools[live.isolation].hold([task.spec.handler])
-                self.on_refused([Returned(live.key)])
+                self._refuse(live)
+                continue
+            if is_suspect(task):
+                self.quarantine.add(live)
                 continue
             granted.append(live)
             grants.setdefault(entry.isolation, []).append(_grant_of(live, now_us))
         self.on_granted(granted)
         for isolation, batch in grants.items():
             self._pools[isolation].submit(batch)
+
+    async def _begin_suspect(self) -> None:
+        """Grants the next suspect if none runs: its start is stored first, whatever it then does to us."""
+        live = self.quarantine.next()
+        if live is None or self._pools[live.isolation].free == 0 or self.running >= self.max_tasks:
+            return
+        now_us = self._clock.now_us()
+        # Set before it is stored: whatever becomes of that, the attempt may be one from here on.
+        live.start_us, live.started_mono_us = now_us, self._clock.monotonic_us()
+        await self._store.apply([started(live.key, at_us=now_us, worker="")])
+        if live not in self.quarantine:
+            # Told to stop meanwhile, and given back.
+            return
+        self.quarantine.begin(live)
+        self.on_granted([live])
+        self._pools[live.isolation].submit([_grant_of(live, now_us)])
+
+    def _give_back_suspect(self, live: LiveAttempt) -> None:
+        self.quarantine.remove(live)
+        self._refuse(live)
+
+    def _refuse(self, live: LiveAttempt) -> None:
+        """Gives an attempt back that no executor has seen."""
+        self._pools[live.isolation].hold([live.task.spec.handler])
+        self.on_refused([Returned(live.key)])
 
     def _must_not_begin(self, live: LiveAttempt, now_us: int) -> bool:
         """Tells whether a claimed task goes back at once: it waited too long, or claiming ended meanwhile."""

@@ -36,6 +36,7 @@ class Explaining:
         ahead = await self._store.ahead_of(task)
         reasons = [
             *self._of_the_server(),
+            *self._of_quarantine(task),
             *self._of_time(task),
             *self._of_limits(task),
             *self._of_workers(pool),
@@ -52,6 +53,13 @@ class Explaining:
         if not self._dispatcher.claims:
             blocks.append(Block(BlockReason.DRAINING, "the server is shutting down and starts nothing new"))
         return blocks
+
+    def _of_quarantine(self, task: Task) -> list[Block]:
+        live = self._live.of_task(task.id)
+        if live is None or live not in self._dispatcher.quarantine:
+            return []
+        message = f"{task.losses} servers died while they ran it, and such tasks run one at a time"
+        return [Block(BlockReason.QUARANTINE, message, used=task.losses)]
 
     def _of_time(self, task: Task) -> list[Block]:
         wait_us = task.due_us - self._clock.now_us()

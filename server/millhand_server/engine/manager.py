@@ -123,7 +123,7 @@ class TaskManager:
         )
 
     async def start(self) -> None:
-        """Opens the store, learns what waits there, and starts the workers.
+        """Opens the store, takes back what an earlier process held, and starts the workers.
 
         Raises:
             StoreUnavailable: the store cannot be opened.
@@ -133,6 +133,7 @@ class TaskManager:
         self.started_us = given.clock.now_us()
         self._engine: Engine = assemble(given, epoch=self.epoch)
         self.readiness = Readiness(self._engine)
+        await self._engine.recovery.run()
         await self._engine.shared.tail.start()
         await self._engine.dispatcher.start()
         for executor in given.executors:

@@ -70,6 +70,10 @@ class Observing:
             found = [mark for mark in marks if mark.task is not None and not mark.already_final]
             self._tell(found, lambda observer: observer.cancelled)
 
+    def recovered(self, tasks: Sequence[Task]) -> None:
+        """Tells of tasks that were taken back."""
+        self._tell(tasks, lambda observer: observer.recovered)
+
     def _tell(self, what: Sequence[T], method: Callable[[Observer], Callable[[Sequence[T]], None]]) -> None:
         if not what:
             return

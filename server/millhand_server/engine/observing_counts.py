@@ -83,6 +83,11 @@ class TaskCounts:
             if mark.dequeued and mark.task is not None:
                 self._of(mark.task).add_end(TaskStatus.CANCELLED)
 
+    def recovered(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            if task.status in FINAL:
+                self._of(task).add_end(task.status)
+
     def _of(self, task: Task) -> PairCounts:
         pair = (task.queue, task.spec.handler)
         return self._pairs.get(pair) or self._add(pair)

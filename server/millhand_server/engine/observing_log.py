@@ -55,6 +55,11 @@ class TransitionLog:
                 if mark.task is not None:
                     _write(logging.DEBUG, "cancelled" if mark.dequeued else "cancel requested", mark.task)
 
+    def recovered(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            reason = {} if task.error is None else {"reason": task.error.reason}
+            _write(logging.INFO, _NAMES.get(task.status, "recovered"), task, losses=task.losses, **reason)
+
 
 def names_of(task: Task) -> dict[str, Any]:
     """Returns what a line about a task carries beside its words."""

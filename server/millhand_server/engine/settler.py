@@ -131,7 +131,7 @@ class Settler:
                         ends.append(self._ended(live, frame.outcome, live.cause, frame.at_us))
                 case Returned():
                     freed.append(live)
-                    ends.append(_returned(live))
+                    ends.append(self._returned(live))
         starts = [self._began(live) for live in began.values()]
         return [*starts, *early, *ends], freed
 
@@ -145,6 +145,14 @@ class Settler:
             return
         live.progress = Progress(frame.fraction, frame.message, frame.at_us)
         self._tail.publish_progress(live.task, live.progress)
+
+    def _returned(self, live: LiveAttempt) -> Transition:
+        if live.started:
+            # A suspect, whose start was stored before it was submitted.
+            return self._ended(live, Stopped(), live.cause or StopCause.SHUTDOWN, self._clock.now_us())
+        if live.cause is StopCause.DEADLINE:
+            return transition.overdue_claimed(live.key, overdue_error(live.task, live.task.start_by_us or 0))
+        return transition.returned(live.key)
 
     def _ended(self, live: LiveAttempt, outcome: Outcome, cause: StopCause | None, end_us: int) -> Transition:
         retries = self._catalogue[live.task.spec.handler].retries_of(live.task.spec)
@@ -187,12 +195,6 @@ class Settler:
         if waiting:
             self.on_waiting(waiting)
         self._tail.advance(final)
-
-
-def _returned(live: LiveAttempt) -> Transition:
-    if live.cause is StopCause.DEADLINE:
-        return transition.overdue_claimed(live.key, overdue_error(live.task, live.task.start_by_us or 0))
-    return transition.returned(live.key)
 
 
 def overdue_error(task: Task, now_us: int) -> TaskError:

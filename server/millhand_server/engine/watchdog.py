@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from millhand_server.core.execution import Isolation, StopCause
-from millhand_server.core.ports import Executor
+from millhand_server.core.execution import StopCause
 from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
+from millhand_server.engine.dispatcher import Dispatcher
 from millhand_server.engine.observing_log import names_of
 from millhand_server.engine.settler import Settler
 from millhand_server.engine.shared import Shared
@@ -26,9 +26,9 @@ class Watchdog:
     is cheaper than a timer each.
     """
 
-    def __init__(self, shared: Shared, executors: Mapping[Isolation, Executor], settler: Settler) -> None:
+    def __init__(self, shared: Shared, dispatcher: Dispatcher, settler: Settler) -> None:
         self._live = shared.live
-        self._executors = executors
+        self._dispatcher = dispatcher
         self._settler = settler
         self._clock = shared.clock
         self._stuck_after_us = shared.options.stuck_after_us
@@ -40,7 +40,7 @@ class Watchdog:
         if live.cause is None:
             live.cause = cause
             live.signalled_mono_us = self._clock.monotonic_us()
-        self._executors[live.isolation].signal([live.key], cause)
+        self._dispatcher.signal(live, cause)
         self.watch(live)
 
     def granted(self, attempts: Sequence[LiveAttempt]) -> None:
@@ -84,7 +84,7 @@ class Watchdog:
             self.stop(live, StopCause.DEADLINE)
         elif now_us - live.granted_mono_us >= _RECALL_AFTER_US:
             live.granted_mono_us = now_us
-            self._executors[live.isolation].recall([live.key])
+            self._dispatcher.recall(live)
 
     def _time_out(self, live: LiveAttempt) -> None:
         # With a retry to come the task waits until the code has ended, or counts as stuck: two attempts

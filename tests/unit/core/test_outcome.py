@@ -203,8 +203,14 @@ def test_a_handler_s_own_delay_is_taken_as_it_is_and_however_often() -> None:
     assert (transition.due_in_us, transition.uses_retry) == (7 * SECOND_US, False)
 
 
-def test_an_interrupted_attempt_is_due_again_at_once() -> None:
-    assert decided("stopped", StopCause.SHUTDOWN).due_in_us == 0
+def test_an_interrupted_attempt_keeps_its_place() -> None:
+    transition = decided("stopped", StopCause.SHUTDOWN)
+
+    assert (transition.status, transition.due_in_us, transition.uses_retry) == (
+        TaskStatus.QUEUED,
+        None,
+        False,
+    )
 
 
 def test_what_the_attempt_told_is_stored_with_its_end() -> None:

@@ -22,6 +22,7 @@ from millhand_server.core.transition import (
     failed,
     holds,
     interrupted,
+    lost,
     overdue,
     overdue_claimed,
     retrying,
@@ -35,6 +36,17 @@ OWNER = Owner("node", 1)
 KEY = AttemptKey("a", 1, OWNER.epoch)
 ERROR = handler_failed()
 ATTEMPT = ended(KEY, ERROR)
+HELD = Task(
+    spec=TaskSpec(handler="echo", id="a"),
+    sequence=1,
+    status=TaskStatus.QUEUED,
+    queue="default",
+    priority=0,
+    create_us=NOW_US,
+    due_us=NOW_US,
+    owner=OWNER,
+    attempt=1,
+)
 
 #: Every constructor of a transition.
 ALL: list[Transition] = [
@@ -50,6 +62,7 @@ ALL: list[Transition] = [
     overdue("a", ERROR),
     overdue_claimed(KEY, ERROR),
     expedited("a"),
+    lost(apply_to(HELD, started(KEY, at_us=1, worker="w"), now_us=NOW_US), seen_us=NOW_US),
 ]
 
 

@@ -20,7 +20,7 @@ from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.table import Table
-from millhand_server.store.memory.weight import weight
+from millhand_server.store.weight import weight
 from millhand_server.testing.clock import FakeClock
 
 STEPS = st.lists(st.tuples(st.sampled_from(["push", "kill", "pop", "sweep"]), st.integers(0, 99)))

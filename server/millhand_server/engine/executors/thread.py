@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -41,8 +40,9 @@ class ThreadExecutor:
         self._codec = codec
         self._clock = clock
         self._ready: deque[AttemptKey] = deque()
-        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._asleep = 0
+        #: A lock for each worker that sleeps, which it waits to acquire. The last one to fall asleep is woken
+        #: first: it is the quickest to begin, and a pool larger than its work lets the others sleep.
+        self._asleep: list[threading.Lock] = []
         #: Whether a worker was woken that does not run yet. It will look at all there is.
         self._is_waking = False
         self._pending: dict[AttemptKey, Grant] = {}
@@ -107,32 +107,34 @@ class ThreadExecutor:
         return True
 
     def _work(self, name: str) -> None:
+        bed = threading.Lock()
+        bed.acquire()
         while not self._is_surplus():
-            key = self._next()
+            key = self._next(bed)
             if key is not None:
                 self._attempt(key, name)
         if self._ready or self._surplus:
             # It was woken for this, and ends instead.
             self._wake_one()
 
-    def _next(self) -> AttemptKey | None:
+    def _next(self, bed: threading.Lock) -> AttemptKey | None:
         """Returns the next grant's key, or None after a sleep, for the caller to look around again."""
         try:
             key = self._ready.popleft()
         except IndexError:
-            self._sleep()
+            self._sleep(bed)
             return None
         if self._ready and self._asleep and not self._is_waking:
             self._wake_one()
         return key
 
-    def _sleep(self) -> None:
+    def _sleep(self, bed: threading.Lock) -> None:
         with self._lock:
             # Under the lock, which a submit takes after it has added its grants: one of both sees the other.
             if self._ready or self._surplus:
                 return
-            self._asleep += 1
-        self._wakes.get()
+            self._asleep.append(bed)
+        bed.acquire()
         self._is_waking = False
 
     def _wake_one(self) -> None:
@@ -142,11 +144,11 @@ class ThreadExecutor:
         lock, and by the time the second one has it the first has often done all there was.
         """
         with self._lock:
-            if self._asleep == 0 or self._is_waking:
+            if not self._asleep or self._is_waking:
                 return
-            self._asleep -= 1
+            bed = self._asleep.pop()
             self._is_waking = True
-        self._wakes.put(None)
+        bed.release()
 
     def _is_surplus(self) -> bool:
         if self._surplus == 0:

@@ -8,6 +8,7 @@ from heapq import heapify, heappop, heapreplace
 import msgspec
 
 from millhand_server.core.ports import LaneHead, Want
+from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Lane, Task
 from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.table import Table
@@ -149,7 +150,8 @@ class _Lane:
 
     def add(self, row: Task, now_us: int) -> None:
         priority, due_us, sequence = row.order_key()
-        if due_us > now_us:
+        # What is queued is due, also when the clock was set back since.
+        if due_us > now_us and row.status is not TaskStatus.QUEUED:
             self._later.push(_LaterEntry(due_us, priority, sequence, row.revision, row.id))
         else:
             self._due.push(DueEntry(priority, due_us, sequence, row.revision, row.id))

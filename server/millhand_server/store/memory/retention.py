@@ -9,9 +9,10 @@ import msgspec
 from millhand_server.core.ports import Pruned, Retention
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task
+from millhand_server.store.expiry import expiry, is_past
 from millhand_server.store.memory.log import ResultLog
 from millhand_server.store.memory.table import Table
-from millhand_server.store.memory.weight import weight
+from millhand_server.store.weight import weight
 
 #: How many results one step of pruning removes at most.
 _STEP = 2_000
@@ -38,7 +39,7 @@ class Archive:
         The caller puts it into the table, and calls `shrink` then.
         """
         entered = msgspec.structs.replace(
-            row, position=self.log.last + 1, expire_us=_expiry(row.status, self._retention, now_us)
+            row, position=self.log.last + 1, expire_us=expiry(row.status, now_us, self._retention)
         )
         self.log.append(entered)
         self._log_bytes += weight(entered)
@@ -100,13 +101,5 @@ class Archive:
         self._table.remove(task)
 
 
-def _expiry(status: TaskStatus, retention: Retention, now_us: int) -> int | None:
-    """Returns when the row goes: with its result, or, if it FAILED, when both ages have passed."""
-    ages = [retention.age_us]
-    if status is TaskStatus.FAILED:
-        ages.append(retention.failed_age_us)
-    return None if 0 in ages else now_us + max(ages)
-
-
 def _is_past(task: Task, now_us: int, age_us: int) -> bool:
-    return age_us > 0 and task.complete_us is not None and task.complete_us + age_us <= now_us
+    return task.complete_us is not None and is_past(task.complete_us, age_us, now_us)

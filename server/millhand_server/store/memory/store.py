@@ -20,6 +20,7 @@ from millhand_server.core.ports import (
     LogPage,
     Overdue,
     Pruned,
+    Recovered,
     Retention,
     Want,
     Withheld,
@@ -27,14 +28,14 @@ from millhand_server.core.ports import (
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import NewTask, Owner, Task
-from millhand_server.core.transition import Transition, apply_to, cancel_requested, claimed, holds
+from millhand_server.core.transition import Transition, apply_to, cancel_requested, claimed, holds, lost
 from millhand_server.store.acceptance import first_row, known
 from millhand_server.store.memory import listing
 from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.retention import Archive
 from millhand_server.store.memory.table import Table
-from millhand_server.store.memory.weight import burden
+from millhand_server.store.weight import burden
 
 
 class MemoryStore:
@@ -111,6 +112,16 @@ class MemoryStore:
                 changed = self._change(row, cancel_requested(row, reason, now_us=now_us), now_us)
                 marks.append(CancelMark(changed, dequeued=changed.is_final))
         return marks
+
+    async def recover(self, owner: Owner, *, limit: int) -> Recovered:
+        now_us = self._now()
+        held = [row for row in map(self._table.__getitem__, self._table.held) if _is_of_another(row, owner)]
+        held.sort(key=lambda row: row.sequence)
+        tasks: list[Task] = []
+        for row in held[:limit]:
+            changed = apply_to(row, lost(row, seen_us=now_us), now_us=now_us)
+            tasks.append(self._change(row, changed, now_us))
+        return Recovered(tuple(tasks), more=len(held) > limit)
 
     async def get(self, ids: Sequence[str]) -> list[Task | None]:
         self._check_open()
@@ -217,6 +228,10 @@ class _Batch:
         if not new.spec.idempotency_key:
             return None
         return self._table.by_key(new) or self._keys.get((new.principal, new.spec.idempotency_key))
+
+
+def _is_of_another(row: Task, owner: Owner) -> bool:
+    return row.owner is not None and row.owner.epoch != owner.epoch
 
 
 def _waits_unclaimed(row: Task) -> bool:

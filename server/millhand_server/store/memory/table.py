@@ -9,7 +9,7 @@ from typing import Protocol
 from millhand_server.core.status import WAITING
 from millhand_server.core.task import NewTask, Task
 from millhand_server.store.memory.packing import Packed, Packer, unpack
-from millhand_server.store.memory.weight import burden
+from millhand_server.store.weight import burden
 
 #: Rows a block of the order of acceptance; small, because removing one looks through its block.
 _BLOCK = 256
