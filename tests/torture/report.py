@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from tests.torture.rules.servers import recoveries
 from tests.torture.rules.violation import Violation
 from tests.torture.story import Story
 
-#: How many of each kind of violation are printed; the JSON has all.
+#: How many violations of one rule are printed, and how many go into the JSON.
 _SHOWN = 5
+_WRITTEN = 500
 
 
 class Report:
@@ -63,7 +64,8 @@ class Report:
             "machine": describe_machine(),
             "figures": figures,
             "violations": [
-                asdict(violation) | {"at": round(violation.at - story.began, 3)} for violation in violations
+                asdict(violation) | {"at": round(violation.at - story.began, 3)}
+                for violation in _first_of_each(violations)
             ],
         }
         (self._folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
@@ -71,6 +73,14 @@ class Report:
 
     def _print(self, line: str) -> None:
         sys.stdout.write(line + "\n")
+
+
+def _first_of_each(violations: Sequence[Violation]) -> Iterator[Violation]:
+    written: Counter[str] = Counter()
+    for violation in violations:
+        written[violation.rule] += 1
+        if written[violation.rule] <= _WRITTEN:
+            yield violation
 
 
 def figures_of(story: Story, violations: Sequence[Violation]) -> dict[str, object]:
@@ -102,5 +112,6 @@ def figures_of(story: Story, violations: Sequence[Violation]) -> dict[str, objec
         "longest_to_first_recovered_task_s": round(max(took_over, default=0.0), 3),
         "recoveries_measured": len(took_over),
         "settled_in_s": round(story.settled.seconds, 1) if story.settled is not None else None,
+        "violations": dict(red),
         "first_red_s": round(violations[0].at - story.began, 1) if violations else None,
     }

@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +77,7 @@ def _verdict(summary: dict[str, Any]) -> str:
     violations = summary["violations"]
     if not violations:
         return "GREEN: nothing was seen of it"
-    rules = ", ".join(f"{rule} {count}" for rule, count in Counter(one["rule"] for one in violations).items())
+    rules = ", ".join(f"{rule} {count}" for rule, count in summary["figures"]["violations"].items())
     first = violations[0]
     return f"RED after {first['at']:.1f} s: {first['subject']} {first['sentence']}\n  {rules}"
 

@@ -70,6 +70,7 @@ MUTATIONS = (
                 '            execute("COMMIT")\n',
             ),
         ),
+        only="kill",
     ),
     Mutation(
         "stored-cancel",
@@ -82,6 +83,7 @@ MUTATIONS = (
                 "                changed = self._change(row, changed) if changed.is_final else changed\n",
             ),
         ),
+        only="kill",
     ),
     Mutation(
         "cursor-epoch",
@@ -105,5 +107,41 @@ MUTATIONS = (
             ),
         ),
         only="second",
+    ),
+    Mutation(
+        "recovery",
+        "What a server held when it was killed is never taken back.",
+        (
+            Change(
+                "server/millhand_server/engine/manager.py",
+                "        await self._engine.recovery.run()\n",
+                "        pass\n",
+            ),
+        ),
+        only="kill",
+    ),
+    Mutation(
+        "interruption",
+        "An attempt that was lost with its server uses a retry.",
+        (
+            Change(
+                "server/millhand_server/core/transition.py",
+                "(_ended(row.key, status, attempt, NOTHING_REPORTED), is_loss=True)",
+                "(_ended(row.key, status, attempt, NOTHING_REPORTED, uses_retry=True), is_loss=True)",
+            ),
+        ),
+        only="kill",
+    ),
+    Mutation(
+        "cursor-place",
+        "Reading after a cursor begins with the result after the next.",
+        (
+            Change(
+                "server/millhand_server/core/cursor.py",
+                "    return Cursor(form[1], int(form[2]))\n",
+                "    return Cursor(form[1], int(form[2]) + 1)\n",
+            ),
+        ),
+        only="kill,readers",
     ),
 )
