@@ -8,7 +8,7 @@ from tests.fakes.tasks import ECHO, OWNER, ended, handler_failed, new_task
 
 from millhand_server.core.ports import LaneHead, TaskStore, Want
 from millhand_server.core.status import TaskStatus
-from millhand_server.core.task import SECOND_US, Lane, NewTask, Owner
+from millhand_server.core.task import SECOND_US, AttemptKey, Lane, NewTask, Owner
 from millhand_server.core.transition import (
     NOTHING_REPORTED,
     expedited,
@@ -28,7 +28,7 @@ async def test_claiming_gives_a_task_to_its_owner_and_leaves_its_status(store: T
     [task] = await claim(store)
 
     assert (task.owner, task.attempt, task.status) == (OWNER, 1, TaskStatus.QUEUED)
-    assert task.key == ("a", 1, OWNER.epoch)
+    assert task.key == AttemptKey("a", 1, OWNER.epoch)
     assert task.revision > row.revision
     assert await read(store, "a") == [task]
 

@@ -20,7 +20,7 @@ from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.table import Table
-from millhand_server.store.memory.weight import weight
+from millhand_server.store.memory.weight import asked, weight
 from millhand_server.testing.clock import FakeClock
 
 STEPS = st.lists(st.tuples(st.sampled_from(["push", "kill", "pop", "sweep"]), st.integers(0, 99)))
@@ -68,7 +68,7 @@ def test_a_lane_holds_few_dead_entries_however_many_tasks_were_cancelled(delay_u
         lanes.add(row, 0)
 
     for row in rows[100:]:
-        table.replace(row, cancel_requested(row, "", now_us=0))
+        table.replace(row, cancel_requested(row, "", now_us=0), 0)
         lanes.remove(row)
 
     assert lanes.entry_count() < 3 * 100 + 200
@@ -83,7 +83,7 @@ def test_start_limits_hold_few_dead_entries_however_many_tasks_started() -> None
         table.add(row, 0)
         limits.add(row)
         if n >= 100:
-            table.replace(row, claimed(row, OWNER))
+            table.replace(row, claimed(row, OWNER), 0)
             limits.remove(row)
 
     assert limits.entry_count() < 3 * 100 + 200
@@ -165,5 +165,6 @@ HEAVY: dict[str, tuple[dict[str, Any], int]] = {
 @pytest.mark.parametrize(("fields", "size"), HEAVY.values(), ids=HEAVY)
 def test_what_can_be_made_large_weighs(fields: dict[str, Any], size: int) -> None:
     row = first_row(new_task("t"), sequence=1, now_us=0)
+    heavy = replace(row, **fields)
 
-    assert size <= weight(replace(row, **fields)) - weight(row) <= 2 * size
+    assert size <= weight(asked(heavy), heavy) - weight(asked(row), row) <= 2 * size

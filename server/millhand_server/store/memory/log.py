@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 from millhand_server.core.ports import LogPage
@@ -22,27 +23,27 @@ class ResultLog:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._tasks: list[Task | None] = []
+        self._sizes = array("q")
         self._cut = 0
         self.first = 1
-
-    @property
-    def last(self) -> int:
-        """The newest position; `first - 1` while the log is empty."""
-        return self.first + len(self) - 1
+        #: The newest position; `first - 1` while the log is empty.
+        self.last = 0
 
     def __len__(self) -> int:
-        return len(self._tasks) - self._cut
+        return self.last + 1 - self.first
 
-    def append(self, task: Task) -> None:
-        """Adds a final task, whose position must be the one after `last`."""
+    def append(self, task: Task, size: int) -> None:
+        """Adds a final task, whose position must be the one after `last`, with its weight."""
         self._tasks.append(task)
+        self._sizes.append(size)
+        self.last += 1
 
     def oldest(self) -> Task | None:
         """Returns the oldest result, None when the log is empty."""
         return self._tasks[self._cut] if len(self) else None
 
-    def drop_oldest(self) -> Task:
-        """Removes the oldest result and returns it.
+    def drop_oldest(self) -> tuple[Task, int]:
+        """Removes the oldest result and returns it and its weight.
 
         Raises:
             LookupError: the log is empty.
@@ -50,13 +51,15 @@ class ResultLog:
         task = self.oldest()
         if task is None:
             raise LookupError("the log is empty")
+        size = self._sizes[self._cut]
         self._tasks[self._cut] = None
         self._cut += 1
         self.first += 1
         if self._cut >= _CUT and 2 * self._cut >= len(self._tasks):
             del self._tasks[: self._cut]
+            del self._sizes[: self._cut]
             self._cut = 0
-        return task
+        return task, size
 
     def read(self, after: int, wanted: TaskFilter, *, limit: int, max_bytes: int) -> LogPage:
         """See `TaskStore.read_log`."""

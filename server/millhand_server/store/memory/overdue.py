@@ -48,7 +48,8 @@ class StartLimits:
         past: list[_Entry] = []
         head = self._heap.peek()
         while head is not None and head.start_by_us <= now_us and len(past) < limit:
-            past.append(self._heap.pop())
+            self._heap.pop()
+            past.append(head)
             head = self._heap.peek()
         for entry in past:
             self._heap.push(entry)

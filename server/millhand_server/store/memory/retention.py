@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-import msgspec
+from msgspec.structs import force_setattr
 
 from millhand_server.core.ports import Pruned, Retention
 from millhand_server.core.status import TaskStatus
@@ -12,6 +12,9 @@ from millhand_server.core.task import Task
 from millhand_server.store.memory.log import ResultLog
 from millhand_server.store.memory.table import Table
 from millhand_server.store.memory.weight import weight
+
+#: An enumeration looks its members up by name, each time.
+_FAILED = TaskStatus.FAILED
 
 #: How many results one step of pruning removes at most.
 _STEP = 2_000
@@ -28,21 +31,26 @@ class Archive:
         self.log = ResultLog(table)
         self._table = table
         self._retention = retention
-        self._failed: deque[Task] = deque()
+        self._failed: deque[tuple[Task, int]] = deque()
+        # A FAILED row goes when both ages have passed. 0 is no age.
+        ages = (retention.age_us, retention.failed_age_us)
+        self._keep_us = retention.age_us
+        self._keep_failed_us = max(ages) if all(ages) else 0
         self._log_bytes = 0
         self._failed_bytes = 0
 
-    def enter(self, row: Task, now_us: int) -> Task:
-        """Returns the row of a task that has become final, with its place and its time to go.
+    def enter(self, row: Task, asked_bytes: int, now_us: int) -> None:
+        """Takes in the new row of a task that has become final, and gives it its place and its time to go.
 
-        The caller puts it into the table, and calls `shrink` then.
+        The caller puts it into the table, and calls `shrink` when it has done all it has to do.
         """
-        entered = msgspec.structs.replace(
-            row, position=self.log.last + 1, expire_us=_expiry(row.status, self._retention, now_us)
-        )
-        self.log.append(entered)
-        self._log_bytes += weight(entered)
-        return entered
+        keep_us = self._keep_failed_us if row.status is _FAILED else self._keep_us
+        # Nobody has seen the record yet.
+        force_setattr(row, "position", self.log.last + 1)
+        force_setattr(row, "expire_us", now_us + keep_us if keep_us else None)
+        size = weight(asked_bytes, row)
+        self.log.append(row, size)
+        self._log_bytes += size
 
     def shrink(self) -> None:
         """Removes what is over the limits of count and bytes."""
@@ -57,7 +65,7 @@ class Archive:
                 self._remove_one(retention)
             elif self._oldest_is_past(retention, now_us):
                 self._trim()
-            elif self._failed and _is_past(self._failed[0], now_us, retention.failed_age_us):
+            elif self._failed and _is_past(self._failed[0][0], now_us, retention.failed_age_us):
                 self._drop_failed()
             else:
                 more = False
@@ -67,10 +75,11 @@ class Archive:
         return Pruned(results - len(self.log), rows - len(self._table), more)
 
     def _is_over(self, limit: Retention) -> bool:
-        if limit.count and max(len(self.log), len(self._failed)) > limit.count:
+        results, failed = len(self.log), len(self._failed)
+        if limit.count and (results > limit.count or failed > limit.count):
             return True
-        removable = len(self.log) > 1 or self._failed
-        return bool(removable and limit.bytes and self._log_bytes + self._failed_bytes > limit.bytes)
+        is_over_bytes = limit.bytes and self._log_bytes + self._failed_bytes > limit.bytes
+        return bool(is_over_bytes and (results > 1 or failed))
 
     def _remove_one(self, limit: Retention) -> None:
         too_many_failed = limit.count and len(self._failed) > limit.count
@@ -85,27 +94,18 @@ class Archive:
         return oldest is not None and _is_past(oldest, now_us, limit.age_us)
 
     def _trim(self) -> None:
-        task = self.log.drop_oldest()
-        size = weight(task)
+        task, size = self.log.drop_oldest()
         self._log_bytes -= size
-        if task.status is TaskStatus.FAILED:
-            self._failed.append(task)
+        if task.status is _FAILED:
+            self._failed.append((task, size))
             self._failed_bytes += size
         else:
             self._table.remove(task)
 
     def _drop_failed(self) -> None:
-        task = self._failed.popleft()
-        self._failed_bytes -= weight(task)
+        task, size = self._failed.popleft()
+        self._failed_bytes -= size
         self._table.remove(task)
-
-
-def _expiry(status: TaskStatus, retention: Retention, now_us: int) -> int | None:
-    """Returns when the row goes: with its result, or, if it FAILED, when both ages have passed."""
-    ages = [retention.age_us]
-    if status is TaskStatus.FAILED:
-        ages.append(retention.failed_age_us)
-    return None if 0 in ages else now_us + max(ages)
 
 
 def _is_past(task: Task, now_us: int, age_us: int) -> bool:

@@ -25,8 +25,8 @@ from millhand_server.core.ports import (
     Withheld,
 )
 from millhand_server.core.query import Page, Seen, TaskFilter
-from millhand_server.core.status import TaskStatus
-from millhand_server.core.task import NewTask, Owner, Task
+from millhand_server.core.status import FINAL, TaskStatus
+from millhand_server.core.task import Lane, NewTask, Owner, Task
 from millhand_server.core.transition import Transition, apply_to, cancel_requested, claimed, holds
 from millhand_server.store.acceptance import first_row, known
 from millhand_server.store.memory import listing
@@ -34,7 +34,7 @@ from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.retention import Archive
 from millhand_server.store.memory.table import Table
-from millhand_server.store.memory.weight import burden
+from millhand_server.store.memory.weight import asked
 
 
 class MemoryStore:
@@ -79,14 +79,16 @@ class MemoryStore:
     async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
         now_us = self._now()
         tasks: list[Task] = []
-        for task_id in self._lanes.take(wants, limit, now_us):
-            waiting = self._table[task_id]
+        for waiting in self._lanes.take(wants, limit, now_us):
             row = claimed(waiting, owner)
             self._table.hold(row)
             self._start_limits.remove(waiting)
             tasks.append(row)
-        lanes = dict.fromkeys(lane for want in wants for lane in want.lanes)
-        return Claimed(tuple(tasks), tuple(self._lanes.state(lane, now_us) for lane in lanes))
+        lanes: dict[Lane, LaneHead] = {}
+        for want in wants:
+            for lane in want.lanes:
+                lanes[lane] = self._lanes.state(lane, now_us)
+        return Claimed(tuple(tasks), tuple(lanes.values()))
 
     async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
         now_us = self._now()
@@ -96,8 +98,10 @@ class MemoryStore:
             if row is None or not holds(transition, row):
                 results.append(Applied(row, changed=False))
             else:
-                changed = self._change(row, apply_to(row, transition, now_us=now_us), now_us)
+                changed = apply_to(row, transition, now_us=now_us)
+                self._change(row, changed, now_us)
                 results.append(Applied(changed, changed=True))
+        self._archive.shrink()
         return results
 
     async def cancel(self, ids: Sequence[str], reason: str) -> list[CancelMark]:
@@ -108,8 +112,10 @@ class MemoryStore:
             if row is None or row.is_final:
                 marks.append(CancelMark(row, already_final=row is not None))
             else:
-                changed = self._change(row, cancel_requested(row, reason, now_us=now_us), now_us)
+                changed = cancel_requested(row, reason, now_us=now_us)
+                self._change(row, changed, now_us)
                 marks.append(CancelMark(changed, dequeued=changed.is_final))
+        self._archive.shrink()
         return marks
 
     async def get(self, ids: Sequence[str]) -> list[Task | None]:
@@ -141,25 +147,27 @@ class MemoryStore:
     async def prune(self, retention: Retention) -> Pruned:
         return self._archive.prune(retention, self._now())
 
-    def _change(self, old: Task, new: Task, now_us: int) -> Task:
-        """Puts a changed row in its places, and returns it as it is now."""
-        if new.is_final:
-            new = self._archive.enter(new, now_us)
-        self._table.replace(old, new)
-        if _waits_unclaimed(old):
+    def _change(self, old: Task, new: Task, now_us: int) -> None:
+        """Puts a changed row in its places."""
+        asked_bytes = asked(old)
+        is_final = new.status in FINAL
+        if is_final:
+            self._archive.enter(new, asked_bytes, now_us)
+        self._table.replace(old, new, asked_bytes)
+        # The old row is not final: it waits, or a node holds it.
+        if old.owner is None:
             self._lanes.remove(old)
             self._start_limits.remove(old)
-        if _waits_unclaimed(new):
+        if new.owner is None and not is_final:
             self._wait(new, now_us)
-        self._archive.shrink()
-        return new
 
     def _wait(self, row: Task, now_us: int) -> None:
         self._lanes.add(row, now_us)
         self._start_limits.add(row)
 
     def _now(self) -> int:
-        self._check_open()
+        if self._is_closed:
+            self._check_open()
         return self._clock.now_us()
 
     def _check_open(self) -> None:
@@ -176,6 +184,8 @@ class MemoryStore:
 class _Batch:
     """Tasks on their way in: what each of them meets, before anything is changed."""
 
+    __slots__ = ("_bytes", "_keys", "_max_waiting", "_max_waiting_bytes", "_now_us", "_table", "rows", "sizes")
+
     def __init__(self, table: Table, max_waiting: int, max_waiting_bytes: int, now_us: int) -> None:
         self.rows: dict[str, Task] = {}
         self.sizes: list[int] = []
@@ -183,41 +193,28 @@ class _Batch:
         self._table = table
         self._max_waiting = max_waiting
         self._max_waiting_bytes = max_waiting_bytes
-        self._bytes = 0
+        self._bytes = table.waiting_bytes
         self._now_us = now_us
 
     def place(self, new: NewTask) -> InsertResult:
-        met = known(new, self._by_id(new), self._by_key(new))
-        if isinstance(met, Conflict):
-            return met
-        if met is not None:
-            return Inserted(met, created=False)
-        if (full := self._full()) is not None:
-            return full
-        row = first_row(new, sequence=self._table.last_sequence + len(self.rows) + 1, now_us=self._now_us)
-        self.rows[row.id] = row
-        size = burden(row)
+        spec, table, rows = new.spec, self._table, self.rows
+        by_id = table.get(spec.id) or rows.get(spec.id)
+        by_key = self._by_key(new) if spec.idempotency_key else None
+        if by_id is not None or by_key is not None:
+            met = known(new, by_id, by_key)
+            return Inserted(met, created=False) if isinstance(met, Task) else met
+        if self._max_waiting and table.waiting + len(rows) >= self._max_waiting:
+            return Full(self._max_waiting)
+        if self._max_waiting_bytes and self._bytes >= self._max_waiting_bytes:
+            return Full(self._max_waiting_bytes, in_bytes=True)
+        row = first_row(new, sequence=table.last_sequence + len(rows) + 1, now_us=self._now_us)
+        size = asked(row)
+        rows[spec.id] = row
         self.sizes.append(size)
         self._bytes += size
-        if row.spec.idempotency_key:
-            self._keys[row.principal, row.spec.idempotency_key] = row
+        if spec.idempotency_key:
+            self._keys[new.principal, spec.idempotency_key] = row
         return Inserted(row, created=True)
 
-    def _full(self) -> Full | None:
-        if self._max_waiting and self._table.waiting + len(self.rows) >= self._max_waiting:
-            return Full(self._max_waiting)
-        if self._max_waiting_bytes and self._table.waiting_bytes + self._bytes >= self._max_waiting_bytes:
-            return Full(self._max_waiting_bytes, in_bytes=True)
-        return None
-
-    def _by_id(self, new: NewTask) -> Task | None:
-        return self._table.get(new.spec.id) or self.rows.get(new.spec.id)
-
     def _by_key(self, new: NewTask) -> Task | None:
-        if not new.spec.idempotency_key:
-            return None
         return self._table.by_key(new) or self._keys.get((new.principal, new.spec.idempotency_key))
-
-
-def _waits_unclaimed(row: Task) -> bool:
-    return row.owner is None and not row.is_final
