@@ -163,29 +163,13 @@ def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
     here, in the one place where both facts are known.
     """
     t = transition if row.cancel_us is None else _cancelled_instead(transition, row)
-    # The rare facts apart: CPython passes more than 14 keyword arguments in a dictionary that it makes for the
+    # What is rare is apart: CPython passes more than 14 keyword arguments in a dictionary that it makes for the
     # call, and one call with all facts took five times as long.
     if t.due_in_us is not None:
         row = _put_off(row, t, now_us + t.due_in_us)
     if t.progress is not None or t.heartbeat_us is not None or t.last_heartbeat:
         row = _reported(row, t)
-    status = row.status if t.status is None else t.status
-    is_final = status in FINAL
-    start_us, worker, node = _last_start(row, t)
-    return msgspec.structs.replace(
-        row,
-        status=status,
-        owner=None if t.release else row.owner,
-        attempt=row.attempt - 1 if t.returns_attempt else row.attempt,
-        start_us=start_us,
-        complete_us=now_us if is_final else None,
-        worker=worker,
-        node=node,
-        error=t.error if is_final else row.error,
-        output=t.output,
-        attempts=row.attempts if t.attempt is None else (*row.attempts, t.attempt)[-KEPT_ATTEMPTS:],
-        revision=row.revision + 1,
-    )
+    return _changed(row, t, now_us) if t.attempt is None else _attempted(row, t, t.attempt, now_us)
 
 
 def cancel_requested(row: Task, reason: str, *, now_us: int) -> Task:
@@ -301,12 +285,39 @@ def _reported(row: Task, t: Transition) -> Task:
     )
 
 
-def _last_start(row: Task, t: Transition) -> tuple[int | None, str, str]:
-    """Returns when the task's code last began to run, its worker and its node."""
-    if row.owner is not None:
+def _changed(row: Task, t: Transition, now_us: int) -> Task:
+    status = row.status if t.status is None else t.status
+    is_final = status in FINAL
+    has_begun = t.at_us is not None
+    return msgspec.structs.replace(
+        row,
+        status=status,
+        owner=None if t.release else row.owner,
+        attempt=row.attempt - 1 if t.returns_attempt else row.attempt,
+        start_us=t.at_us if has_begun else row.start_us,
+        complete_us=now_us if is_final else None,
+        worker=t.worker if has_begun else row.worker,
+        node=row.owner.node if has_begun and row.owner else row.node,
+        error=t.error if is_final else row.error,
+        output=t.output,
+        revision=row.revision + 1,
+    )
+
+
+def _attempted(row: Task, t: Transition, attempt: Attempt, now_us: int) -> Task:
+    status = row.status if t.status is None else t.status
+    is_final = status in FINAL
+    return msgspec.structs.replace(
+        row,
+        status=status,
+        owner=None,
         # A quick attempt is stored once, at its end: then its start is told with it.
-        if t.attempt is not None:
-            return t.attempt.start_us, t.attempt.worker, row.owner.node
-        if t.at_us is not None:
-            return t.at_us, t.worker, row.owner.node
-    return row.start_us, row.worker, row.node
+        start_us=attempt.start_us,
+        complete_us=now_us if is_final else None,
+        worker=attempt.worker,
+        node=row.owner.node if row.owner else row.node,
+        error=t.error if is_final else row.error,
+        output=t.output,
+        attempts=(*row.attempts, attempt)[-KEPT_ATTEMPTS:],
+        revision=row.revision + 1,
+    )

@@ -63,9 +63,8 @@ def test_a_lane_holds_few_dead_entries_however_many_tasks_were_cancelled(delay_u
     table = Table()
     lanes = Lanes(table)
     rows = [first_row(new_task(f"t{n}", delay_us=delay_us), sequence=n + 1, now_us=0) for n in range(10_000)]
-    for row in rows:
-        table.add(row, 0)
-        lanes.add(row, 0)
+    table.add({row.id: row for row in rows}, [0] * len(rows), {})
+    lanes.add(rows, 0)
 
     for row in rows[100:]:
         table.replace(row, cancel_requested(row, "", now_us=0), 0)
@@ -80,11 +79,11 @@ def test_start_limits_hold_few_dead_entries_however_many_tasks_started() -> None
     limits = StartLimits(table)
     for n in range(10_000):
         row = first_row(new_task(f"t{n}", start_timeout_us=SECOND_US), sequence=n + 1, now_us=0)
-        table.add(row, 0)
-        limits.add(row)
+        table.add({row.id: row}, [0], {})
+        limits.add([row])
         if n >= 100:
             table.replace(row, claimed(row, OWNER), 0)
-            limits.remove(row)
+            limits.remove([row])
 
     assert limits.entry_count() < 3 * 100 + 200
     assert len(limits.read(10_000, SECOND_US).tasks) == 100

@@ -59,9 +59,12 @@ class LazyHeap(Generic[EntryT]):
 
         Right after `peek` it is the one that was returned.
         """
+        in_order = self._in_order
+        if not self._unswept and not self._swept:
+            return in_order.popleft() if in_order else None
         part = self._lowest()
-        if part is self._in_order:
-            return self._in_order.popleft() if part else None
+        if part is in_order:
+            return in_order.popleft()
         return heappop(self._unswept if part is self._unswept else self._swept)
 
     def sweep(self, entries: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 
 import msgspec
 
 from millhand_server.core.ports import LaneHead, Want
-from millhand_server.core.task import Lane, Task
+from millhand_server.core.task import EXPEDITED_PRIORITY, Lane, Task
 from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.table import Table
 
@@ -59,13 +59,15 @@ class Lanes:
         #: Names under which all empty lanes are, the oldest first; some of these lanes are in use again.
         self._were_empty: dict[Lane, None] = {}
 
-    def add(self, row: Task, now_us: int) -> None:
-        """Takes in a row that waits unclaimed."""
-        name = row.lane
-        lane = self._lanes.get(name)
-        if lane is None:
-            lane = self._lanes[name] = _Lane(self._table)
-        lane.add(row, now_us)
+    def add(self, rows: Iterable[Task], now_us: int) -> None:
+        """Takes in rows that wait unclaimed."""
+        lanes = self._lanes
+        for row in rows:
+            name = row.lane
+            lane = lanes.get(name)
+            if lane is None:
+                lane = lanes[name] = _Lane(self._table)
+            lane.add(row, now_us)
 
     def remove(self, row: Task) -> None:
         """Lets a row go that was replaced already in the rows."""
@@ -189,14 +191,15 @@ class _Lane:
         self._later: LazyHeap[_LaterEntry] | None = None
 
     def add(self, row: Task, now_us: int) -> None:
-        priority, due_us, sequence = row.order_key()
+        due_us = row.due_us
+        priority = EXPEDITED_PRIORITY if row.expedited else row.priority
         self.waiting += 1
         if due_us <= now_us:
-            self._due.push(DueEntry(priority, due_us, sequence, row.revision, row.spec.id))
+            self._due.push(DueEntry(priority, due_us, row.sequence, row.revision, row.spec.id))
             return
         if self._later is None:
             self._later = LazyHeap(self._table.is_current)
-        self._later.push(_LaterEntry(due_us, priority, sequence, row.revision, row.spec.id))
+        self._later.push(_LaterEntry(due_us, priority, row.sequence, row.revision, row.spec.id))
 
     def remove(self) -> None:
         """Counts a row out whose entry is dead now."""

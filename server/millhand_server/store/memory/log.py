@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from millhand_server.core.ports import LogPage
 from millhand_server.core.query import Seen, TaskFilter, matches
@@ -48,23 +48,30 @@ class ResultLog:
         Raises:
             LookupError: the log is empty.
         """
-        task = self.oldest()
+        cut = self._cut
+        task = self._tasks[cut] if self.first <= self.last else None
         if task is None:
             raise LookupError("the log is empty")
-        size = self._sizes[self._cut]
-        self._tasks[self._cut] = None
-        self._cut += 1
+        size = self._sizes[cut]
+        self._tasks[cut] = None
+        self._cut = cut = cut + 1
         self.first += 1
-        if self._cut >= _CUT and 2 * self._cut >= len(self._tasks):
-            del self._tasks[: self._cut]
-            del self._sizes[: self._cut]
+        if cut >= _CUT and 2 * cut >= len(self._tasks):
+            del self._tasks[:cut]
+            del self._sizes[:cut]
             self._cut = 0
         return task, size
 
     def read(self, after: int, wanted: TaskFilter, *, limit: int, max_bytes: int) -> LogPage:
         """See `TaskStore.read_log`."""
         after = max(after, self.first - 1)
-        candidates, seen_to = self._candidates(after, wanted)
+        candidates: Sequence[Task | None]
+        if wanted.ids and len(wanted.ids) <= _SCANNED:
+            candidates, seen_to = self._named(wanted.ids, after), max(after, self.last)
+        else:
+            start = self._cut + after + 1 - self.first
+            candidates = self._tasks[start : start + _SCANNED]
+            seen_to = after + len(candidates)
         found: list[Task] = []
         size = 0
         for task in candidates:
@@ -78,15 +85,10 @@ class ResultLog:
             found.append(task)
         return LogPage(tuple(found), seen_to, self.first, self.last)
 
-    def _candidates(self, after: int, wanted: TaskFilter) -> tuple[Sequence[Task | None], int]:
-        """Returns results to look at, and up to which position these are all that can match."""
-        if wanted.ids and len(wanted.ids) <= _SCANNED:
-            rows = (self._table.get(task_id) for task_id in wanted.ids)
-            later = [row for row in rows if row is not None and row.position > after]
-            return sorted(later, key=_position), max(after, self.last)
-        start = self._cut + after + 1 - self.first
-        tasks = self._tasks[start : start + _SCANNED]
-        return tasks, after + len(tasks)
+    def _named(self, ids: Iterable[str], after: int) -> list[Task]:
+        """Returns the results of these tasks after a position, in the log's order."""
+        rows = (self._table.get(task_id) for task_id in ids)
+        return sorted((row for row in rows if row is not None and row.position > after), key=_position)
 
 
 #: A final status is shown as it is, whatever the time.

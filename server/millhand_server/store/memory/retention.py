@@ -75,16 +75,15 @@ class Archive:
         return Pruned(results - len(self.log), rows - len(self._table), more)
 
     def _is_over(self, limit: Retention) -> bool:
-        results, failed = len(self.log), len(self._failed)
-        if limit.count and (results > limit.count or failed > limit.count):
+        results, failed = self.log.last + 1 - self.log.first, len(self._failed)
+        if results > limit.count > 0 or failed > limit.count > 0:
             return True
-        is_over_bytes = limit.bytes and self._log_bytes + self._failed_bytes > limit.bytes
-        return bool(is_over_bytes and (results > 1 or failed))
+        return self._log_bytes + self._failed_bytes > limit.bytes > 0 and (results > 1 or failed > 0)
 
     def _remove_one(self, limit: Retention) -> None:
-        too_many_failed = limit.count and len(self._failed) > limit.count
-        too_large_failed = limit.bytes and self._failed_bytes > limit.bytes // 2
-        if too_many_failed or too_large_failed or len(self.log) <= 1:
+        too_many_failed = len(self._failed) > limit.count > 0
+        too_large_failed = self._failed_bytes > limit.bytes // 2 > 0
+        if too_many_failed or too_large_failed or self.log.last == self.log.first:
             self._drop_failed()
         else:
             self._trim()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+import msgspec
 
 from millhand_server.core.errors import StoreUnavailable
 from millhand_server.core.ports import (
@@ -66,29 +68,26 @@ class MemoryStore:
         self._clear()
 
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
-        now_us = self._now()
-        batch = _Batch(self._table, max_waiting, self._max_waiting_bytes, now_us)
+        now_us, table = self._now(), self._table
+        batch = _Batch(table, max_waiting, self._max_waiting_bytes, now_us, table.waiting_bytes)
         results = [batch.place(new) for new in tasks]
-        if atomic and any(isinstance(result, Conflict | Full) for result in results):
+        if atomic and set(map(type, results)) != {Inserted}:
             return [Withheld() if isinstance(result, Inserted) else result for result in results]
-        for row, size in zip(batch.rows.values(), batch.sizes, strict=True):
-            self._table.add(row, size)
-            self._wait(row, now_us)
+        table.add(batch.rows, batch.sizes, batch.keys)
+        self._wait(batch.rows.values(), now_us)
         return results
 
     async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
         now_us = self._now()
-        tasks: list[Task] = []
-        for waiting in self._lanes.take(wants, limit, now_us):
-            row = claimed(waiting, owner)
-            self._table.hold(row)
-            self._start_limits.remove(waiting)
-            tasks.append(row)
+        waiting = self._lanes.take(wants, limit, now_us)
+        rows = [claimed(row, owner) for row in waiting]
+        self._table.hold(rows)
+        self._start_limits.remove(waiting)
         lanes: dict[Lane, LaneHead] = {}
         for want in wants:
             for lane in want.lanes:
                 lanes[lane] = self._lanes.state(lane, now_us)
-        return Claimed(tuple(tasks), tuple(lanes.values()))
+        return Claimed(tuple(rows), tuple(lanes.values()))
 
     async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
         now_us = self._now()
@@ -157,13 +156,13 @@ class MemoryStore:
         # The old row is not final: it waits, or a node holds it.
         if old.owner is None:
             self._lanes.remove(old)
-            self._start_limits.remove(old)
+            self._start_limits.remove([old])
         if new.owner is None and not is_final:
-            self._wait(new, now_us)
+            self._wait([new], now_us)
 
-    def _wait(self, row: Task, now_us: int) -> None:
-        self._lanes.add(row, now_us)
-        self._start_limits.add(row)
+    def _wait(self, rows: Collection[Task], now_us: int) -> None:
+        self._lanes.add(rows, now_us)
+        self._start_limits.add(rows)
 
     def _now(self) -> int:
         if self._is_closed:
@@ -181,40 +180,39 @@ class MemoryStore:
         self._archive = Archive(self._table, self._retention)
 
 
-class _Batch:
+class _Batch(msgspec.Struct):
     """Tasks on their way in: what each of them meets, before anything is changed."""
 
-    __slots__ = ("_bytes", "_keys", "_max_waiting", "_max_waiting_bytes", "_now_us", "_table", "rows", "sizes")
-
-    def __init__(self, table: Table, max_waiting: int, max_waiting_bytes: int, now_us: int) -> None:
-        self.rows: dict[str, Task] = {}
-        self.sizes: list[int] = []
-        self._keys: dict[tuple[str, str], Task] = {}
-        self._table = table
-        self._max_waiting = max_waiting
-        self._max_waiting_bytes = max_waiting_bytes
-        self._bytes = table.waiting_bytes
-        self._now_us = now_us
+    table: Table
+    max_waiting: int
+    max_waiting_bytes: int
+    now_us: int
+    bytes: int
+    rows: dict[str, Task] = msgspec.field(default_factory=dict)
+    sizes: list[int] = msgspec.field(default_factory=list)
+    keys: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
 
     def place(self, new: NewTask) -> InsertResult:
-        spec, table, rows = new.spec, self._table, self.rows
-        by_id = table.get(spec.id) or rows.get(spec.id)
-        by_key = self._by_key(new) if spec.idempotency_key else None
-        if by_id is not None or by_key is not None:
-            met = known(new, by_id, by_key)
-            return Inserted(met, created=False) if isinstance(met, Task) else met
-        if self._max_waiting and table.waiting + len(rows) >= self._max_waiting:
-            return Full(self._max_waiting)
-        if self._max_waiting_bytes and self._bytes >= self._max_waiting_bytes:
-            return Full(self._max_waiting_bytes, in_bytes=True)
-        row = first_row(new, sequence=table.last_sequence + len(rows) + 1, now_us=self._now_us)
+        spec, table, rows = new.spec, self.table, self.rows
+        task_id, key = spec.id, spec.idempotency_key
+        by_id = table.get(task_id) or rows.get(task_id)
+        by_key = self._by_key(new) if key else None
+        met = known(new, by_id, by_key)
+        if met is not None:
+            return met if isinstance(met, Conflict) else Inserted(met, created=False)
+        if self.max_waiting and table.waiting + len(rows) >= self.max_waiting:
+            return Full(self.max_waiting)
+        if self.max_waiting_bytes and self.bytes >= self.max_waiting_bytes:
+            return Full(self.max_waiting_bytes, in_bytes=True)
+        row = first_row(new, sequence=table.last_sequence + len(rows) + 1, now_us=self.now_us)
         size = asked(row)
-        rows[spec.id] = row
+        rows[task_id] = row
         self.sizes.append(size)
-        self._bytes += size
-        if spec.idempotency_key:
-            self._keys[new.principal, spec.idempotency_key] = row
+        self.bytes += size
+        if key:
+            self.keys[new.principal, key] = task_id
         return Inserted(row, created=True)
 
     def _by_key(self, new: NewTask) -> Task | None:
-        return self._table.by_key(new) or self._keys.get((new.principal, new.spec.idempotency_key))
+        task_id = self.keys.get((new.principal, new.spec.idempotency_key))
+        return self.table.by_key(new) if task_id is None else self.rows[task_id]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Protocol
 
 from millhand_server.core.status import WAITING
@@ -68,23 +69,28 @@ class Table:
         task_id = self._keys.get((new.principal, key)) if key else None
         return None if task_id is None else self[task_id]
 
-    def add(self, row: Task, size: int) -> None:
-        """Adds a new row, whose sequence must follow that of the last one; `size` is its burden."""
-        spec, sequence = row.spec, row.sequence
-        far_back = self.waiting >= _UNPACKED and size <= _PACKABLE_BYTES
-        self._rows[spec.id] = self._packer.pack(row) if far_back else row
-        self.waiting += 1
-        self.waiting_bytes += size
-        self.last_sequence = sequence
-        self._accepted.append(sequence, spec.id)
-        if spec.idempotency_key:
-            self._keys[row.principal, spec.idempotency_key] = spec.id
+    def add(self, rows: Mapping[str, Task], sizes: Sequence[int], keys: Mapping[tuple[str, str], str]) -> None:
+        """Adds new rows by id, whose sequences must follow the last one's.
 
-    def hold(self, row: Task) -> None:
-        """Puts a row that a node has just claimed in the place of the old one; it goes on waiting."""
-        task_id = row.spec.id
-        self._rows[task_id] = row
-        self.held.add(task_id)
+        `sizes` are their burdens, and `keys` their ids by principal and idempotency key.
+        """
+        if self.waiting + len(rows) <= _UNPACKED:
+            self._rows.update(rows)
+        else:
+            self._add_far_back(rows, sizes)
+        self._accepted.extend(self.last_sequence + 1, list(rows))
+        self.waiting += len(rows)
+        self.waiting_bytes += sum(sizes)
+        self.last_sequence += len(rows)
+        if keys:
+            self._keys.update(keys)
+
+    def hold(self, rows: Sequence[Task]) -> None:
+        """Puts rows that a node has just claimed in the place of the old ones; they go on waiting."""
+        for row in rows:
+            task_id = row.spec.id
+            self._rows[task_id] = row
+            self.held.add(task_id)
 
     def replace(self, old: Task, new: Task, asked_bytes: int) -> None:
         """Puts a changed row in the place of the old one; `asked_bytes` is what `weight.asked` says of both."""
@@ -92,10 +98,10 @@ class Table:
         self._rows[task_id] = new
         if old.status in WAITING:
             self.waiting -= 1
-            self.waiting_bytes -= asked_bytes + happened(old)
+            self.waiting_bytes -= asked_bytes + _happened_waiting(old)
         if new.status in WAITING:
             self.waiting += 1
-            self.waiting_bytes += asked_bytes + happened(new)
+            self.waiting_bytes += asked_bytes + _happened_waiting(new)
         if old.owner is not new.owner:
             (self.held.discard if new.owner is None else self.held.add)(task_id)
 
@@ -128,6 +134,16 @@ class Table:
             rows = [self[task_id] for task_id in ids]
             yield rows[::-1] if descending else rows
 
+    def _add_far_back(self, rows: Mapping[str, Task], sizes: Sequence[int]) -> None:
+        for ahead, (task_id, row), size in zip(count(self.waiting), rows.items(), sizes, strict=False):
+            is_packed = ahead >= _UNPACKED and size <= _PACKABLE_BYTES
+            self._rows[task_id] = self._packer.pack(row) if is_packed else row
+
+
+def _happened_waiting(row: Task) -> int:
+    # Nothing has happened to most that wait.
+    return happened(row) if row.attempts or row.cancel_us is not None else 0
+
 
 class _AcceptanceOrder:
     """Ids in order of acceptance, in blocks of neighbouring sequences, so that a gap costs nothing."""
@@ -136,13 +152,21 @@ class _AcceptanceOrder:
         self._blocks: dict[int, list[str]] = {}
         self._numbers: list[int] = []
 
-    def append(self, sequence: int, task_id: str) -> None:
-        number = sequence // _BLOCK
-        block = self._blocks.get(number)
-        if block is None:
-            block = self._blocks[number] = []
-            self._numbers.append(number)
-        block.append(task_id)
+    def extend(self, sequence: int, ids: list[str]) -> None:
+        """Adds ids, the first of which has this sequence, which follows the last one's; the others go on."""
+        while True:
+            number, place = divmod(sequence, _BLOCK)
+            block = self._blocks.get(number)
+            if block is None:
+                block = self._blocks[number] = []
+                self._numbers.append(number)
+            room = _BLOCK - place
+            if len(ids) <= room:
+                block += ids
+                return
+            block += ids[:room]
+            ids = ids[room:]
+            sequence += room
 
     def remove(self, sequence: int, task_id: str) -> None:
         number = sequence // _BLOCK

