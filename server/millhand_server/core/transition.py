@@ -7,6 +7,7 @@ stores say the same in SQL, and one contract suite compares them.
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from millhand_server.core.status import FINAL, WAITING, TaskStatus
 from millhand_server.core.task import (
@@ -66,7 +67,7 @@ NOTHING_REPORTED = Reported()
 
 def claimed(row: Task, owner: Owner) -> Task:
     """Returns a row that waits unclaimed as held by this owner, for its next attempt."""
-    return msgspec.structs.replace(row, owner=owner, attempt=row.attempt + 1, revision=row.revision + 1)
+    return replace(row, owner=owner, attempt=row.attempt + 1, revision=row.revision + 1)
 
 
 def started(key: AttemptKey, *, at_us: int, worker: str) -> Transition:
@@ -179,12 +180,12 @@ def cancel_requested(row: Task, reason: str, *, now_us: int) -> Task:
     """
     cancel_us = row.cancel_us or now_us
     cancel_reason = row.cancel_reason if row.cancel_us else reason
-    marked = msgspec.structs.replace(
+    marked = replace(
         row, cancel_us=cancel_us, cancel_reason=cancel_reason, revision=row.revision + 1
     )
     if row.owner is not None:
         return marked
-    return msgspec.structs.replace(
+    return replace(
         marked,
         status=TaskStatus.CANCELLED,
         complete_us=now_us,
@@ -254,7 +255,7 @@ def _cancelled_instead(t: Transition, row: Task) -> Transition:
     goes_on_waiting = t.status is None and t.release
     if row.cancel_us is None or not (goes_on_waiting or t.status in _YIELDS_TO_CANCEL):
         return t
-    return msgspec.structs.replace(
+    return replace(
         t,
         status=TaskStatus.CANCELLED,
         error=cancelled_error(row.cancel_reason),
@@ -267,7 +268,7 @@ def _put_off(row: Task, t: Transition, due_us: int) -> Task:
     # The start timeout is over with the first start.
     had_started = row.start_us is not None or t.attempt is not None
     timeout_us = None if had_started else row.start_timeout_us
-    return msgspec.structs.replace(
+    return replace(
         row,
         due_us=due_us,
         start_by_us=start_by(row.spec.deadline_us, timeout_us, due_us),
@@ -277,7 +278,7 @@ def _put_off(row: Task, t: Transition, due_us: int) -> Task:
 
 
 def _reported(row: Task, t: Transition) -> Task:
-    return msgspec.structs.replace(
+    return replace(
         row,
         progress=t.progress or row.progress,
         last_heartbeat=t.last_heartbeat or row.last_heartbeat,
@@ -289,7 +290,7 @@ def _changed(row: Task, t: Transition, now_us: int) -> Task:
     status = row.status if t.status is None else t.status
     is_final = status in FINAL
     has_begun = t.at_us is not None
-    return msgspec.structs.replace(
+    return replace(
         row,
         status=status,
         owner=None if t.release else row.owner,
@@ -307,7 +308,7 @@ def _changed(row: Task, t: Transition, now_us: int) -> Task:
 def _attempted(row: Task, t: Transition, attempt: Attempt, now_us: int) -> Task:
     status = row.status if t.status is None else t.status
     is_final = status in FINAL
-    return msgspec.structs.replace(
+    return replace(
         row,
         status=status,
         owner=None,

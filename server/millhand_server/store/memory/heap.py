@@ -15,6 +15,7 @@ class Ordered(Protocol):
 
 
 EntryT = TypeVar("EntryT", bound=Ordered)
+OfT = TypeVar("OfT")
 
 
 class LazyHeap(Generic[EntryT]):
@@ -54,18 +55,26 @@ class LazyHeap(Generic[EntryT]):
             self.pop()
         return part[0] if part else None
 
-    def pop(self) -> EntryT | None:
-        """Takes the lowest entry, dead or living, None when there is none: the caller looks at what it is of.
+    def pop(self) -> EntryT:
+        """Takes the lowest entry, dead or living: right after `peek` it is the one that was returned.
 
-        Right after `peek` it is the one that was returned.
+        Raises:
+            IndexError: there is none.
         """
-        in_order = self._in_order
-        if not self._unswept and not self._swept:
-            return in_order.popleft() if in_order else None
         part = self._lowest()
-        if part is in_order:
-            return in_order.popleft()
+        if part is self._in_order:
+            return self._in_order.popleft()
         return heappop(self._unswept if part is self._unswept else self._swept)
+
+    def take(self, limit: int, of: Callable[[EntryT], OfT | None]) -> list[OfT]:
+        """Takes the lowest living entries, and returns what `of` says of each: of a dead one nothing."""
+        in_order = self._in_order
+        taken: list[OfT] = []
+        while len(taken) < limit and (in_order or self._unswept or self._swept):
+            entry = self.pop() if self._unswept or self._swept else in_order.popleft()
+            if (one := of(entry)) is not None:
+                taken.append(one)
+        return taken
 
     def sweep(self, entries: int) -> None:
         """Looks at this many entries and drops the dead among them."""

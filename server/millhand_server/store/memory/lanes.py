@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 
@@ -56,8 +57,8 @@ class Lanes:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._lanes: dict[Lane, _Lane] = {}
-        #: Names under which all empty lanes are, the oldest first; some of these lanes are in use again.
-        self._were_empty: dict[Lane, None] = {}
+        #: The lanes that stay also when they are empty: those that were, last.
+        self._staying: deque[Lane] = deque()
 
     def add(self, rows: Iterable[Task], now_us: int) -> None:
         """Takes in rows that wait unclaimed."""
@@ -82,10 +83,18 @@ class Lanes:
 
         Nothing stays of them here, whatever becomes of the rows.
         """
-        if len(wants) == 1 and len(wants[0].lanes) == 1:
-            [want] = wants
-            return self._take_from(want.lanes[0], min(want.limit, limit), now_us)
-        return self._take_in_order(wants, limit, now_us)
+        if len(wants) > 1 or len(wants[0].lanes) > 1:
+            return self._take_in_order(wants, limit, now_us)
+        [want] = wants
+        [name] = want.lanes
+        lane = self._lanes.get(name)
+        if lane is None:
+            return []
+        lane.promote(now_us)
+        taken = lane.take(want.limit if want.limit < limit else limit)
+        if lane.waiting == 0:
+            self._note_empty(name, lane)
+        return taken
 
     def state(self, name: Lane, now_us: int) -> LaneHead:
         """Reads a lane; an unknown one is empty."""
@@ -117,16 +126,6 @@ class Lanes:
     def entry_count(self) -> int:
         """Counts the entries held, dead ones included: what the lanes cost in memory."""
         return sum(lane.entry_count() for lane in self._lanes.values())
-
-    def _take_from(self, name: Lane, limit: int, now_us: int) -> list[Task]:
-        lane = self._lanes.get(name)
-        if lane is None:
-            return []
-        lane.promote(now_us)
-        taken = lane.take(limit)
-        if lane.waiting == 0:
-            self._note_empty(name, lane)
-        return taken
 
     def _take_in_order(self, wants: Sequence[Want], limit: int, now_us: int) -> list[Task]:
         left = [want.limit for want in wants]
@@ -164,13 +163,15 @@ class Lanes:
         return fronts
 
     def _note_empty(self, name: Lane, lane: _Lane) -> None:
-        lane.clear()
-        if name in self._were_empty:
+        if lane.has_dead:
+            lane.clear()
+        if lane.may_stay:
             return
-        self._were_empty[name] = None
-        if len(self._were_empty) > _EMPTY_LANES:
-            oldest = next(iter(self._were_empty))
-            del self._were_empty[oldest]
+        lane.may_stay = True
+        self._staying.append(name)
+        if len(self._staying) > _EMPTY_LANES:
+            oldest = self._staying.popleft()
+            self._lanes[oldest].may_stay = False
             if self._lanes[oldest].waiting == 0:
                 del self._lanes[oldest]
 
@@ -178,13 +179,15 @@ class Lanes:
 class _Lane:
     """Two heaps: what is due in the order of starting, and what becomes due later by its time.
 
-    `waiting` counts the living entries of both.
+    `waiting` counts the living entries of both; without `has_dead` there are no others.
     """
 
-    __slots__ = ("_due", "_later", "_table", "waiting")
+    __slots__ = ("_due", "_later", "_table", "has_dead", "may_stay", "waiting")
 
     def __init__(self, table: Table) -> None:
         self.waiting = 0
+        self.has_dead = False
+        self.may_stay = False
         self._table = table
         self._due: LazyHeap[DueEntry] = LazyHeap(table.is_current)
         #: None until there is something: few lanes have any.
@@ -204,6 +207,7 @@ class _Lane:
     def remove(self) -> None:
         """Counts a row out whose entry is dead now."""
         self.waiting -= 1
+        self.has_dead = True
         if self.entry_count() > 2 * self.waiting + _SLACK:
             self._due.sweep(_SWEEP)
             if self._later is not None:
@@ -213,6 +217,7 @@ class _Lane:
         """Drops what is left, all of it dead."""
         self._due.clear()
         self._later = None
+        self.has_dead = False
 
     def ids(self) -> Iterator[str]:
         yield from (entry.id for entry in self._due.entries())
@@ -238,12 +243,7 @@ class _Lane:
 
     def take(self, limit: int) -> list[Task]:
         """Takes out the most urgent due tasks."""
-        pop, current = self._due.pop, self._table.current
-        taken: list[Task] = []
-        while len(taken) < limit and (entry := pop()) is not None:
-            row = current(entry)
-            if row is not None:
-                taken.append(row)
+        taken = self._due.take(limit, self._table.current)
         self.waiting -= len(taken)
         return taken
 

@@ -64,7 +64,8 @@ class ResultLog:
 
     def read(self, after: int, wanted: TaskFilter, *, limit: int, max_bytes: int) -> LogPage:
         """See `TaskStore.read_log`."""
-        after = max(after, self.first - 1)
+        if after < self.first:
+            after = self.first - 1
         candidates: Sequence[Task | None]
         if wanted.ids and len(wanted.ids) <= _SCANNED:
             candidates, seen_to = self._named(wanted.ids, after), max(after, self.last)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from millhand_server.core.ports import Pruned, Retention
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task
 from millhand_server.store.memory.log import ResultLog
 from millhand_server.store.memory.table import Table
-from millhand_server.store.memory.weight import weight
+from millhand_server.store.memory.weight import ROW_BYTES, happened
 
 #: An enumeration looks its members up by name, each time.
 _FAILED = TaskStatus.FAILED
@@ -30,7 +31,7 @@ class Archive:
     def __init__(self, table: Table, retention: Retention) -> None:
         self.log = ResultLog(table)
         self._table = table
-        self._retention = retention
+        self._bounds = _bounds(retention)
         self._failed: deque[tuple[Task, int]] = deque()
         # A FAILED row goes when both ages have passed. 0 is no age.
         ages = (retention.age_us, retention.failed_age_us)
@@ -48,21 +49,22 @@ class Archive:
         # Nobody has seen the record yet.
         force_setattr(row, "position", self.log.last + 1)
         force_setattr(row, "expire_us", now_us + keep_us if keep_us else None)
-        size = weight(asked_bytes, row)
+        size = ROW_BYTES + asked_bytes + happened(row)
         self.log.append(row, size)
         self._log_bytes += size
 
     def shrink(self) -> None:
         """Removes what is over the limits of count and bytes."""
-        while self._is_over(self._retention):
-            self._remove_one(self._retention)
+        while self._is_over(self._bounds):
+            self._remove_one(self._bounds)
 
     def prune(self, retention: Retention, now_us: int) -> Pruned:
         """Removes what is over any limit, in a step that leaves the rest for the next one."""
+        bounds = _bounds(retention)
         results, rows = len(self.log), len(self._table)
         for _ in range(_STEP):
-            if self._is_over(retention):
-                self._remove_one(retention)
+            if self._is_over(bounds):
+                self._remove_one(bounds)
             elif self._oldest_is_past(retention, now_us):
                 self._trim()
             elif self._failed and _is_past(self._failed[0][0], now_us, retention.failed_age_us):
@@ -75,15 +77,15 @@ class Archive:
         return Pruned(results - len(self.log), rows - len(self._table), more)
 
     def _is_over(self, limit: Retention) -> bool:
-        results, failed = self.log.last + 1 - self.log.first, len(self._failed)
-        if results > limit.count > 0 or failed > limit.count > 0:
+        results, failed = len(self.log), len(self._failed)
+        if results > limit.count or failed > limit.count:
             return True
-        return self._log_bytes + self._failed_bytes > limit.bytes > 0 and (results > 1 or failed > 0)
+        return self._log_bytes + self._failed_bytes > limit.bytes and (results > 1 or failed > 0)
 
     def _remove_one(self, limit: Retention) -> None:
-        too_many_failed = len(self._failed) > limit.count > 0
-        too_large_failed = self._failed_bytes > limit.bytes // 2 > 0
-        if too_many_failed or too_large_failed or self.log.last == self.log.first:
+        failed = len(self._failed)
+        is_failed_over = failed > limit.count or self._failed_bytes > limit.bytes // 2
+        if failed and (is_failed_over or len(self.log) <= 1):
             self._drop_failed()
         else:
             self._trim()
@@ -105,6 +107,11 @@ class Archive:
         task, size = self._failed.popleft()
         self._failed_bytes -= size
         self._table.remove(task)
+
+
+def _bounds(retention: Retention) -> Retention:
+    """Returns the retention with a number that is never reached where 0 stands for no limit."""
+    return replace(retention, count=retention.count or sys.maxsize, bytes=retention.bytes or sys.maxsize)
 
 
 def _is_past(task: Task, now_us: int, age_us: int) -> bool:

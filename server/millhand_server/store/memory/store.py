@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -28,7 +28,7 @@ from millhand_server.core.ports import (
 )
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.status import FINAL, TaskStatus
-from millhand_server.core.task import Lane, NewTask, Owner, Task
+from millhand_server.core.task import NewTask, Owner, Task
 from millhand_server.core.transition import Transition, apply_to, cancel_requested, claimed, holds
 from millhand_server.store.acceptance import first_row, known
 from millhand_server.store.memory import listing
@@ -69,12 +69,13 @@ class MemoryStore:
 
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
         now_us, table = self._now(), self._table
-        batch = _Batch(table, max_waiting, self._max_waiting_bytes, now_us, table.waiting_bytes)
+        batch = _Batch(table, max_waiting, self._max_waiting_bytes, now_us)
         results = [batch.place(new) for new in tasks]
-        if atomic and set(map(type, results)) != {Inserted}:
+        if atomic and batch.has_refused:
             return [Withheld() if isinstance(result, Inserted) else result for result in results]
-        table.add(batch.rows, batch.sizes, batch.keys)
-        self._wait(batch.rows.values(), now_us)
+        table.add(batch.rows, batch.size, batch.keys)
+        self._lanes.add(batch.rows.values(), now_us)
+        self._start_limits.add(batch.rows.values())
         return results
 
     async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
@@ -83,11 +84,8 @@ class MemoryStore:
         rows = [claimed(row, owner) for row in waiting]
         self._table.hold(rows)
         self._start_limits.remove(waiting)
-        lanes: dict[Lane, LaneHead] = {}
-        for want in wants:
-            for lane in want.lanes:
-                lanes[lane] = self._lanes.state(lane, now_us)
-        return Claimed(tuple(rows), tuple(lanes.values()))
+        names = wants[0].lanes if len(wants) == 1 else {name: None for want in wants for name in want.lanes}
+        return Claimed(tuple(rows), tuple([self._lanes.state(name, now_us) for name in names]))
 
     async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
         now_us = self._now()
@@ -158,11 +156,8 @@ class MemoryStore:
             self._lanes.remove(old)
             self._start_limits.remove([old])
         if new.owner is None and not is_final:
-            self._wait([new], now_us)
-
-    def _wait(self, rows: Collection[Task], now_us: int) -> None:
-        self._lanes.add(rows, now_us)
-        self._start_limits.add(rows)
+            self._lanes.add([new], now_us)
+            self._start_limits.add([new])
 
     def _now(self) -> int:
         if self._is_closed:
@@ -187,10 +182,10 @@ class _Batch(msgspec.Struct):
     max_waiting: int
     max_waiting_bytes: int
     now_us: int
-    bytes: int
     rows: dict[str, Task] = msgspec.field(default_factory=dict)
-    sizes: list[int] = msgspec.field(default_factory=list)
     keys: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
+    size: int = 0
+    has_refused: bool = False
 
     def place(self, new: NewTask) -> InsertResult:
         spec, table, rows = new.spec, self.table, self.rows
@@ -199,16 +194,14 @@ class _Batch(msgspec.Struct):
         by_key = self._by_key(new) if key else None
         met = known(new, by_id, by_key)
         if met is not None:
-            return met if isinstance(met, Conflict) else Inserted(met, created=False)
+            return self._refuse(met) if isinstance(met, Conflict) else Inserted(met, created=False)
         if self.max_waiting and table.waiting + len(rows) >= self.max_waiting:
-            return Full(self.max_waiting)
-        if self.max_waiting_bytes and self.bytes >= self.max_waiting_bytes:
-            return Full(self.max_waiting_bytes, in_bytes=True)
+            return self._refuse(Full(self.max_waiting))
+        if self.max_waiting_bytes and table.waiting_bytes + self.size >= self.max_waiting_bytes:
+            return self._refuse(Full(self.max_waiting_bytes, in_bytes=True))
         row = first_row(new, sequence=table.last_sequence + len(rows) + 1, now_us=self.now_us)
-        size = asked(row)
         rows[task_id] = row
-        self.sizes.append(size)
-        self.bytes += size
+        self.size += asked(row)
         if key:
             self.keys[new.principal, key] = task_id
         return Inserted(row, created=True)
@@ -216,3 +209,7 @@ class _Batch(msgspec.Struct):
     def _by_key(self, new: NewTask) -> Task | None:
         task_id = self.keys.get((new.principal, new.spec.idempotency_key))
         return self.table.by_key(new) if task_id is None else self.rows[task_id]
+
+    def _refuse(self, result: Conflict | Full) -> Conflict | Full:
+        self.has_refused = True
+        return result

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
 from typing import Protocol
 
 from millhand_server.core.status import WAITING
 from millhand_server.core.task import NewTask, Task
 from millhand_server.store.memory.packing import Packed, Packer, unpack
-from millhand_server.store.memory.weight import happened
+from millhand_server.store.memory.weight import asked, happened
 
 #: Rows a block of the order of acceptance; small, because removing one looks through its block.
 _BLOCK = 256
@@ -69,19 +68,20 @@ class Table:
         task_id = self._keys.get((new.principal, key)) if key else None
         return None if task_id is None else self[task_id]
 
-    def add(self, rows: Mapping[str, Task], sizes: Sequence[int], keys: Mapping[tuple[str, str], str]) -> None:
+    def add(self, rows: Mapping[str, Task], size: int, keys: Mapping[tuple[str, str], str]) -> None:
         """Adds new rows by id, whose sequences must follow the last one's.
 
-        `sizes` are their burdens, and `keys` their ids by principal and idempotency key.
+        `size` is the sum of their burdens, and `keys` has their ids by principal and idempotency key.
         """
-        if self.waiting + len(rows) <= _UNPACKED:
+        number = len(rows)
+        if self.waiting + number <= _UNPACKED:
             self._rows.update(rows)
         else:
-            self._add_far_back(rows, sizes)
+            self._add_far_back(rows)
         self._accepted.extend(self.last_sequence + 1, list(rows))
-        self.waiting += len(rows)
-        self.waiting_bytes += sum(sizes)
-        self.last_sequence += len(rows)
+        self.last_sequence += number
+        self.waiting += number
+        self.waiting_bytes += size
         if keys:
             self._keys.update(keys)
 
@@ -134,9 +134,9 @@ class Table:
             rows = [self[task_id] for task_id in ids]
             yield rows[::-1] if descending else rows
 
-    def _add_far_back(self, rows: Mapping[str, Task], sizes: Sequence[int]) -> None:
-        for ahead, (task_id, row), size in zip(count(self.waiting), rows.items(), sizes, strict=False):
-            is_packed = ahead >= _UNPACKED and size <= _PACKABLE_BYTES
+    def _add_far_back(self, rows: Mapping[str, Task]) -> None:
+        for ahead, (task_id, row) in enumerate(rows.items(), self.waiting):
+            is_packed = ahead >= _UNPACKED and asked(row) <= _PACKABLE_BYTES
             self._rows[task_id] = self._packer.pack(row) if is_packed else row
 
 
@@ -155,12 +155,12 @@ class _AcceptanceOrder:
     def extend(self, sequence: int, ids: list[str]) -> None:
         """Adds ids, the first of which has this sequence, which follows the last one's; the others go on."""
         while True:
-            number, place = divmod(sequence, _BLOCK)
+            number = sequence // _BLOCK
             block = self._blocks.get(number)
             if block is None:
                 block = self._blocks[number] = []
                 self._numbers.append(number)
-            room = _BLOCK - place
+            room = _BLOCK - sequence % _BLOCK
             if len(ids) <= room:
                 block += ids
                 return

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from millhand_server.core.task import Task, TaskError
 
-#: Bytes that a row, its indexes and an empty specification take, measured; likewise one ended attempt, one
-#: label and one reason.
-_ROW_BYTES = 700
+#: Bytes that a row, its indexes and an empty specification take, measured. Its weight is these, what was asked
+#: and what has happened.
+ROW_BYTES = 700
+
+#: Likewise one ended attempt, one label and one reason.
 _ATTEMPT_BYTES = 150
 _LABEL_BYTES = 100
 _REASON_BYTES = 60
-
-
-def weight(asked_bytes: int, task: Task) -> int:
-    """Returns about how many bytes of memory a task takes, given what `asked` says of it."""
-    return _ROW_BYTES + asked_bytes + happened(task)
 
 
 def asked(task: Task) -> int:
