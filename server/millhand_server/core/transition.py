@@ -319,6 +319,6 @@ def _attempted(row: Task, t: Transition, attempt: Attempt, now_us: int) -> Task:
         node=row.owner.node if row.owner else row.node,
         error=t.error if is_final else row.error,
         output=t.output,
-        attempts=(*row.attempts, attempt)[-KEPT_ATTEMPTS:],
+        attempts=(*row.attempts, attempt)[-KEPT_ATTEMPTS:] if row.attempts else (attempt,),
         revision=row.revision + 1,
     )

@@ -64,7 +64,8 @@ class Lanes:
         """Takes in rows that wait unclaimed."""
         lanes = self._lanes
         for row in rows:
-            name = row.lane
+            spec = row.spec
+            name = Lane(row.queue, spec.fairness_key, spec.handler)
             lane = lanes.get(name)
             if lane is None:
                 lane = lanes[name] = _Lane(self._table)

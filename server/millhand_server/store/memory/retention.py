@@ -43,14 +43,14 @@ class Archive:
     def enter(self, row: Task, asked_bytes: int, now_us: int) -> None:
         """Takes in the new row of a task that has become final, and gives it its place and its time to go.
 
-        The caller puts it into the table, and calls `shrink` when it has done all it has to do.
+        It must be in the table, seen by nobody else. The caller calls `shrink` when it has done all it has to do.
         """
+        log = self.log
         keep_us = self._keep_failed_us if row.status is _FAILED else self._keep_us
-        # Nobody has seen the record yet.
-        force_setattr(row, "position", self.log.last + 1)
+        force_setattr(row, "position", log.last + 1)
         force_setattr(row, "expire_us", now_us + keep_us if keep_us else None)
         size = ROW_BYTES + asked_bytes + happened(row)
-        self.log.append(row, size)
+        log.append(row, size)
         self._log_bytes += size
 
     def shrink(self) -> None:

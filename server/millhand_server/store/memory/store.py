@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Sequence
-
-import msgspec
 
 from millhand_server.core.errors import StoreUnavailable
 from millhand_server.core.ports import (
@@ -69,8 +68,8 @@ class MemoryStore:
 
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
         now_us, table = self._now(), self._table
-        batch = _Batch(table, max_waiting, self._max_waiting_bytes, now_us)
-        results = [batch.place(new) for new in tasks]
+        batch = _Batch(table, max_waiting, self._max_waiting_bytes)
+        results = batch.place(tasks, now_us)
         if atomic and batch.has_refused:
             return [Withheld() if isinstance(result, Inserted) else result for result in results]
         table.add(batch.rows, batch.size, batch.keys)
@@ -145,17 +144,15 @@ class MemoryStore:
         return self._archive.prune(retention, self._now())
 
     def _change(self, old: Task, new: Task, now_us: int) -> None:
-        """Puts a changed row in its places."""
+        """Puts a changed row, which was not final, in its places."""
         asked_bytes = asked(old)
-        is_final = new.status in FINAL
-        if is_final:
-            self._archive.enter(new, asked_bytes, now_us)
         self._table.replace(old, new, asked_bytes)
-        # The old row is not final: it waits, or a node holds it.
         if old.owner is None:
             self._lanes.remove(old)
             self._start_limits.remove([old])
-        if new.owner is None and not is_final:
+        if new.status in FINAL:
+            self._archive.enter(new, asked_bytes, now_us)
+        elif new.owner is None:
             self._lanes.add([new], now_us)
             self._start_limits.add([new])
 
@@ -175,41 +172,54 @@ class MemoryStore:
         self._archive = Archive(self._table, self._retention)
 
 
-class _Batch(msgspec.Struct):
+class _Batch:
     """Tasks on their way in: what each of them meets, before anything is changed."""
 
-    table: Table
-    max_waiting: int
-    max_waiting_bytes: int
-    now_us: int
-    rows: dict[str, Task] = msgspec.field(default_factory=dict)
-    keys: dict[tuple[str, str], str] = msgspec.field(default_factory=dict)
-    size: int = 0
-    has_refused: bool = False
+    __slots__ = ("_bytes_left", "_places", "_table", "has_refused", "keys", "rows", "size")
 
-    def place(self, new: NewTask) -> InsertResult:
-        spec, table, rows = new.spec, self.table, self.rows
-        task_id, key = spec.id, spec.idempotency_key
-        by_id = table.get(task_id) or rows.get(task_id)
-        by_key = self._by_key(new) if key else None
-        met = known(new, by_id, by_key)
-        if met is not None:
-            return self._refuse(met) if isinstance(met, Conflict) else Inserted(met, created=False)
-        if self.max_waiting and table.waiting + len(rows) >= self.max_waiting:
-            return self._refuse(Full(self.max_waiting))
-        if self.max_waiting_bytes and table.waiting_bytes + self.size >= self.max_waiting_bytes:
-            return self._refuse(Full(self.max_waiting_bytes, in_bytes=True))
-        row = first_row(new, sequence=table.last_sequence + len(rows) + 1, now_us=self.now_us)
-        rows[task_id] = row
-        self.size += asked(row)
-        if key:
-            self.keys[new.principal, key] = task_id
-        return Inserted(row, created=True)
+    def __init__(self, table: Table, max_waiting: int, max_waiting_bytes: int) -> None:
+        #: The new rows by id, the sum of their burdens, and their ids by principal and idempotency key.
+        self.rows: dict[str, Task] = {}
+        self.size = 0
+        self.keys: dict[tuple[str, str], str] = {}
+        self.has_refused = False
+        self._table = table
+        self._places = max_waiting - table.waiting if max_waiting else sys.maxsize
+        self._bytes_left = max_waiting_bytes - table.waiting_bytes if max_waiting_bytes else sys.maxsize
+
+    def place(self, tasks: Sequence[NewTask], now_us: int) -> list[InsertResult]:
+        rows, row_of, sequence = self.rows, self._table.get, self._table.last_sequence
+        results: list[InsertResult] = []
+        for new in tasks:
+            spec = new.spec
+            by_id = row_of(spec.id) or rows.get(spec.id)
+            by_key = self._by_key(new) if spec.idempotency_key else None
+            if by_id is not None or by_key is not None:
+                results.append(self._met(new, by_id, by_key))
+            elif len(rows) >= self._places or self.size >= self._bytes_left:
+                results.append(self._full())
+            else:
+                sequence += 1
+                row = rows[spec.id] = first_row(new, sequence=sequence, now_us=now_us)
+                self.size += asked(row)
+                if spec.idempotency_key:
+                    self.keys[new.principal, spec.idempotency_key] = spec.id
+                results.append(Inserted(row, created=True))
+        return results
 
     def _by_key(self, new: NewTask) -> Task | None:
         task_id = self.keys.get((new.principal, new.spec.idempotency_key))
-        return self.table.by_key(new) if task_id is None else self.rows[task_id]
+        return self._table.by_key(new) if task_id is None else self.rows[task_id]
 
-    def _refuse(self, result: Conflict | Full) -> Conflict | Full:
+    def _met(self, new: NewTask, by_id: Task | None, by_key: Task | None) -> Inserted | Conflict:
+        met = known(new, by_id, by_key)
+        if isinstance(met, Conflict):
+            self.has_refused = True
+            return met
+        return Inserted(met, created=False)
+
+    def _full(self) -> Full:
         self.has_refused = True
-        return result
+        if len(self.rows) >= self._places:
+            return Full(self._table.waiting + self._places)
+        return Full(self._table.waiting_bytes + self._bytes_left, in_bytes=True)
