@@ -164,8 +164,8 @@ def apply_to(row: Task, transition: Transition, *, now_us: int) -> Task:
     here, in the one place where both facts are known.
     """
     t = transition if row.cancel_us is None else _cancelled_instead(transition, row)
-    # What is rare is apart: CPython passes more than 14 keyword arguments in a dictionary that it makes for the
-    # call, and one call with all facts took five times as long.
+    # What is rare is apart: CPython passes more than 14 keyword arguments in a dictionary that it makes for
+    # the call, and one call with all facts took four times as long.
     if t.due_in_us is not None:
         row = _put_off(row, t, now_us + t.due_in_us)
     if t.progress is not None or t.heartbeat_us is not None or t.last_heartbeat:
@@ -180,9 +180,7 @@ def cancel_requested(row: Task, reason: str, *, now_us: int) -> Task:
     """
     cancel_us = row.cancel_us or now_us
     cancel_reason = row.cancel_reason if row.cancel_us else reason
-    marked = replace(
-        row, cancel_us=cancel_us, cancel_reason=cancel_reason, revision=row.revision + 1
-    )
+    marked = replace(row, cancel_us=cancel_us, cancel_reason=cancel_reason, revision=row.revision + 1)
     if row.owner is not None:
         return marked
     return replace(

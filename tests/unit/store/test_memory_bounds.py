@@ -23,7 +23,9 @@ from millhand_server.store.memory.table import Table
 from millhand_server.store.memory.weight import asked, happened
 from millhand_server.testing.clock import FakeClock
 
-STEPS = st.lists(st.tuples(st.sampled_from(["push", "kill", "pop", "sweep"]), st.integers(0, 99)))
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["push", "kill", "pop", "take", "sweep", "clear"]), st.integers(0, 99))
+)
 
 
 @given(steps=STEPS)
@@ -44,6 +46,13 @@ def test_a_lazy_heap_gives_the_lowest_living_entry(steps: list[tuple[str, int]])
         elif step == "pop" and living:
             assert heap.pop() == min(living)
             living.remove(min(living))
+        elif step == "take":
+            lowest = sorted(living)[: number % 5]
+            assert heap.take(number % 5, lambda entry: entry if entry in living else None) == lowest
+            living.difference_update(lowest)
+        elif step == "clear" and not living:
+            heap.clear()
+            assert len(heap) == 0
 
         assert heap.peek() == min(living, default=None)
 
@@ -72,6 +81,41 @@ def test_a_lane_holds_few_dead_entries_however_many_tasks_were_cancelled(delay_u
 
     assert lanes.entry_count() < 3 * 100 + 200
     assert len(lanes.take([Want((ECHO,), 10_000)], 10_000, now_us=delay_us)) == 100
+
+
+@pytest.mark.parametrize("is_taken", [True, False], ids=["claimed", "cancelled"])
+def test_few_lanes_stay_however_many_were_emptied(is_taken: bool) -> None:
+    table = Table()
+    lanes = Lanes(table)
+    for n in range(1_000):
+        row = first_row(new_task(f"t{n}", fairness_key=f"key-{n}"), sequence=n + 1, now_us=0)
+        table.add({row.id: row}, 0, {})
+        lanes.add([row], 0)
+        if is_taken:
+            assert lanes.take([Want((row.lane,), 1)], 1, now_us=0) == [row]
+        else:
+            table.replace(row, cancel_requested(row, "", now_us=0), 0)
+            lanes.remove(row)
+
+    assert len(lanes) < 20
+    assert lanes.entry_count() == 0
+    assert lanes.states(0) == []
+
+
+def test_a_lane_that_was_emptied_is_as_good_as_new() -> None:
+    table = Table()
+    lanes = Lanes(table)
+    rows = [first_row(new_task(f"t{n}"), sequence=n + 1, now_us=0) for n in range(3)]
+    table.add({row.id: row for row in rows}, 0, {})
+    lanes.add(rows[:2], 0)
+    lanes.take([Want((ECHO,), 1)], 1, now_us=0)
+    table.replace(rows[1], cancel_requested(rows[1], "", now_us=0), 0)
+    lanes.remove(rows[1])
+
+    lanes.add(rows[2:], 0)
+
+    assert lanes.entry_count() == 1
+    assert lanes.take([Want((ECHO,), 9)], 9, now_us=0) == rows[2:]
 
 
 def test_start_limits_hold_few_dead_entries_however_many_tasks_started() -> None:

@@ -21,12 +21,11 @@ OfT = TypeVar("OfT")
 class LazyHeap(Generic[EntryT]):
     """Dead entries are dropped when they come to the top, and by sweeping.
 
-    Entries that come in order, as most do, stand in a queue beside the heap: both ends of it cost nothing,
-    however long it is.
+    Entries that come in order, as most do, stand in a queue beside the heap, whose length costs nothing.
 
     A sweep goes on for many calls, so that none of them pays for the whole heap: it takes entries off the
-    queue's or the list's end, where taking one leaves a heap a heap, and pushes the living onto a second heap,
-    which replaces the first once that is empty.
+    ends of the queue and of the heap, where taking one leaves a heap a heap, and pushes the living onto
+    a second heap, which replaces the first once that is empty.
     """
 
     __slots__ = ("_in_order", "_is_live", "_swept", "_unswept")

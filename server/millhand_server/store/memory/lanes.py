@@ -19,9 +19,8 @@ _SLACK = 64
 #: How many entries one removal sweeps: enough to win against one death a removal.
 _SWEEP = 4
 
-#: How many empty lanes are kept: when tasks come one at a time, each would make its lane and drop it. Callers
-#: choose the names, so that there has to be a bound.
-_EMPTY_LANES = 16
+#: How many lanes may stay when they are empty. Callers choose the names, so that there has to be a bound.
+_STAYING = 16
 
 #: How many tasks become due in one call. The rest follow in the next ones: a million tasks may have been
 #: scheduled for the same second, and nothing else would run while they move.
@@ -52,13 +51,20 @@ class _LaterEntry(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Lanes:
-    """All lanes that have a waiting, unclaimed task. Costs grow with the logarithm of a lane's length."""
+    """All lanes that have a waiting, unclaimed task. Costs grow with the logarithm of a lane's length.
+
+    A few empty ones stay: when tasks come one at a time, each would make its lane anew and drop it.
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._lanes: dict[Lane, _Lane] = {}
-        #: The lanes that stay also when they are empty: those that were, last.
+        #: Names of the lanes that may stay when they are empty: those that were last.
         self._staying: deque[Lane] = deque()
+
+    def __len__(self) -> int:
+        """Counts the lanes, empty ones included."""
+        return len(self._lanes)
 
     def add(self, rows: Iterable[Task], now_us: int) -> None:
         """Takes in rows that wait unclaimed."""
@@ -84,7 +90,7 @@ class Lanes:
 
         Nothing stays of them here, whatever becomes of the rows.
         """
-        if len(wants) > 1 or len(wants[0].lanes) > 1:
+        if len(wants) != 1 or len(wants[0].lanes) != 1:
             return self._take_in_order(wants, limit, now_us)
         [want] = wants
         [name] = want.lanes
@@ -92,7 +98,7 @@ class Lanes:
         if lane is None:
             return []
         lane.promote(now_us)
-        taken = lane.take(want.limit if want.limit < limit else limit)
+        taken = lane.take(min(want.limit, limit))
         if lane.waiting == 0:
             self._note_empty(name, lane)
         return taken
@@ -164,13 +170,14 @@ class Lanes:
         return fronts
 
     def _note_empty(self, name: Lane, lane: _Lane) -> None:
+        """Lets an empty lane stay, and the one go that has stayed longest if it is empty too."""
         if lane.has_dead:
             lane.clear()
         if lane.may_stay:
             return
         lane.may_stay = True
         self._staying.append(name)
-        if len(self._staying) > _EMPTY_LANES:
+        if len(self._staying) > _STAYING:
             oldest = self._staying.popleft()
             self._lanes[oldest].may_stay = False
             if self._lanes[oldest].waiting == 0:
@@ -180,7 +187,7 @@ class Lanes:
 class _Lane:
     """Two heaps: what is due in the order of starting, and what becomes due later by its time.
 
-    `waiting` counts the living entries of both; without `has_dead` there are no others.
+    `waiting` counts the living entries of both; unless it `has_dead` there are no others.
     """
 
     __slots__ = ("_due", "_later", "_table", "has_dead", "may_stay", "waiting")

@@ -27,7 +27,7 @@ from millhand_server.core.ports import (
 )
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.status import FINAL, TaskStatus
-from millhand_server.core.task import NewTask, Owner, Task
+from millhand_server.core.task import Lane, NewTask, Owner, Task
 from millhand_server.core.transition import Transition, apply_to, cancel_requested, claimed, holds
 from millhand_server.store.acceptance import first_row, known
 from millhand_server.store.memory import listing
@@ -83,8 +83,11 @@ class MemoryStore:
         rows = [claimed(row, owner) for row in waiting]
         self._table.hold(rows)
         self._start_limits.remove(waiting)
-        names = wants[0].lanes if len(wants) == 1 else {name: None for want in wants for name in want.lanes}
-        return Claimed(tuple(rows), tuple([self._lanes.state(name, now_us) for name in names]))
+        heads: dict[Lane, LaneHead] = {}
+        for want in wants:
+            for name in want.lanes:
+                heads[name] = self._lanes.state(name, now_us)
+        return Claimed(tuple(rows), tuple(heads.values()))
 
     async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
         now_us = self._now()
@@ -157,8 +160,7 @@ class MemoryStore:
             self._start_limits.add([new])
 
     def _now(self) -> int:
-        if self._is_closed:
-            self._check_open()
+        self._check_open()
         return self._clock.now_us()
 
     def _check_open(self) -> None:
@@ -194,8 +196,9 @@ class _Batch:
             spec = new.spec
             by_id = row_of(spec.id) or rows.get(spec.id)
             by_key = self._by_key(new) if spec.idempotency_key else None
-            if by_id is not None or by_key is not None:
-                results.append(self._met(new, by_id, by_key))
+            met = known(new, by_id, by_key)
+            if met is not None:
+                results.append(self._met(met))
             elif len(rows) >= self._places or self.size >= self._bytes_left:
                 results.append(self._full())
             else:
@@ -211,8 +214,7 @@ class _Batch:
         task_id = self.keys.get((new.principal, new.spec.idempotency_key))
         return self._table.by_key(new) if task_id is None else self.rows[task_id]
 
-    def _met(self, new: NewTask, by_id: Task | None, by_key: Task | None) -> Inserted | Conflict:
-        met = known(new, by_id, by_key)
+    def _met(self, met: Task | Conflict) -> Inserted | Conflict:
         if isinstance(met, Conflict):
             self.has_refused = True
             return met

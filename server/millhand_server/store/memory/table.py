@@ -73,14 +73,14 @@ class Table:
 
         `size` is the sum of their burdens, and `keys` has their ids by principal and idempotency key.
         """
-        number = len(rows)
-        if self.waiting + number <= _UNPACKED:
+        new = len(rows)
+        if self.waiting + new <= _UNPACKED:
             self._rows.update(rows)
         else:
             self._add_far_back(rows)
         self._accepted.extend(self.last_sequence + 1, list(rows))
-        self.last_sequence += number
-        self.waiting += number
+        self.last_sequence += new
+        self.waiting += new
         self.waiting_bytes += size
         if keys:
             self._keys.update(keys)
@@ -93,7 +93,7 @@ class Table:
             self.held.add(task_id)
 
     def replace(self, old: Task, new: Task, asked_bytes: int) -> None:
-        """Puts a changed row in the place of the old one; `asked_bytes` is what `weight.asked` says of both."""
+        """Puts a changed row in the place of the old one; `asked_bytes` is what `asked` says of both."""
         task_id = new.spec.id
         self._rows[task_id] = new
         if old.status in WAITING:
@@ -152,21 +152,18 @@ class _AcceptanceOrder:
         self._blocks: dict[int, list[str]] = {}
         self._numbers: list[int] = []
 
-    def extend(self, sequence: int, ids: list[str]) -> None:
+    def extend(self, sequence: int, ids: Sequence[str]) -> None:
         """Adds ids, the first of which has this sequence, which follows the last one's; the others go on."""
-        while True:
-            number = sequence // _BLOCK
+        start = 0
+        while start < len(ids):
+            number, place = divmod(sequence + start, _BLOCK)
             block = self._blocks.get(number)
             if block is None:
                 block = self._blocks[number] = []
                 self._numbers.append(number)
-            room = _BLOCK - sequence % _BLOCK
-            if len(ids) <= room:
-                block += ids
-                return
-            block += ids[:room]
-            ids = ids[room:]
-            sequence += room
+            end = start + _BLOCK - place
+            block += ids[start:end]
+            start = end
 
     def remove(self, sequence: int, task_id: str) -> None:
         number = sequence // _BLOCK

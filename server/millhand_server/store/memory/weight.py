@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from millhand_server.core.task import Task, TaskError
 
-#: Bytes that a row, its indexes and an empty specification take, measured. Its weight is these, what was asked
-#: and what has happened.
+#: Bytes that a row, its indexes and an empty specification take, measured. With what was asked and what has
+#: happened they are its weight.
 ROW_BYTES = 700
 
 #: Likewise one ended attempt, one label and one reason.
