@@ -9,12 +9,12 @@ from typing import Protocol
 from millhand_server.core.status import WAITING
 from millhand_server.core.task import NewTask, Task
 from millhand_server.store.memory.packing import Packed, Packer, unpack
-from millhand_server.store.memory.weight import asked, happened
+from millhand_server.store.memory.weight import happened
 
 #: Rows a block of the order of acceptance; small, because removing one looks through its block.
 _BLOCK = 256
 
-#: How many may wait before rows are packed, so that a short queue pays nothing for it; and the burden above
+#: How many may wait before rows are packed, so that a short queue pays nothing for it; and the payload above
 #: which packing would save little and copy much.
 _UNPACKED = 1_000
 _PACKABLE_BYTES = 4_096
@@ -136,7 +136,7 @@ class Table:
 
     def _add_far_back(self, rows: Mapping[str, Task]) -> None:
         for ahead, (task_id, row) in enumerate(rows.items(), self.waiting):
-            is_packed = ahead >= _UNPACKED and asked(row) <= _PACKABLE_BYTES
+            is_packed = ahead >= _UNPACKED and len(row.spec.payload) <= _PACKABLE_BYTES
             self._rows[task_id] = self._packer.pack(row) if is_packed else row
 
 
