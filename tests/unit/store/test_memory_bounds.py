@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.fakes.tasks import ECHO, OWNER, new_task
+from tests.fakes.tasks import ECHO, OWNER, ended, new_task
 
 from millhand_server.core.ports import Full, Inserted, Retention, Want
 from millhand_server.core.query import EVERYTHING
 from millhand_server.core.task import SECOND_US, Attempt, Progress, RetryPolicy, TaskError
-from millhand_server.core.transition import cancel_requested, claimed, started
+from millhand_server.core.transition import NOTHING_REPORTED, cancel_requested, claimed, retrying, started
 from millhand_server.store.acceptance import first_row
 from millhand_server.store.memory import MemoryStore
 from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.lanes import Lanes
+from millhand_server.store.memory.log import ResultLog
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.table import Table
 from millhand_server.store.memory.weight import asked, happened
@@ -179,6 +180,41 @@ async def test_waiting_tasks_are_bounded_in_bytes_until_they_run() -> None:
     assert results[-1] == Full(10_000, in_bytes=True)
     assert [type(result) for result in again] == [Inserted, Full]
     assert [type(result) for result in after] == [Inserted]
+
+
+async def test_what_a_waiting_task_has_gone_through_counts_until_it_runs_again() -> None:
+    clock = FakeClock()
+    store = MemoryStore(clock, max_waiting_bytes=10_000)
+    await store.insert([new_task("t1")], atomic=True, max_waiting=0)
+    [first] = (await store.claim([Want((ECHO,), 1)], limit=1, owner=OWNER)).tasks
+    error = TaskError(13, "R", "m" * 10_000)
+    retry = retrying(first.key, ended(first, error), NOTHING_REPORTED, delay_us=0, uses_retry=True)
+    await store.apply([retry])
+
+    refused = await store.insert([new_task("t2")], atomic=True, max_waiting=0)
+    [second] = (await store.claim([Want((ECHO,), 1)], limit=1, owner=OWNER)).tasks
+    still_refused = await store.insert([new_task("t2")], atomic=True, max_waiting=0)
+    await store.apply([started(second.key, at_us=1, worker="w")])
+    large = await store.insert([new_task("t2", payload=b"x" * 9_900)], atomic=True, max_waiting=0)
+    over = await store.insert(
+        [new_task("t3", payload=b"x" * 100), new_task("t4")], atomic=True, max_waiting=0
+    )
+
+    assert [refused, still_refused] == [[Full(10_000, in_bytes=True)]] * 2
+    assert isinstance(large[0], Inserted)
+    assert over[1] == Full(10_000, in_bytes=True)
+
+
+def test_the_log_knows_the_weight_of_what_it_drops_however_much_was_dropped_before() -> None:
+    log = ResultLog(Table())
+    row = first_row(new_task("t"), sequence=1, now_us=0)
+    for n in range(1, 30_001):
+        log.append(replace(row, position=n), n)
+
+    dropped = [log.drop_oldest() for _ in range(30_000)]
+
+    assert [(task.position, size) for task, size in dropped] == [(n, n) for n in range(1, 30_001)]
+    assert (log.first, log.last) == (30_001, 30_000)
 
 
 _SPEC = new_task("t").spec
