@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from millhand.v1 import task_pb2
+from millhand.v1 import payload_pb2, task_pb2
 from millhand_server.core.cursor import Cursor
 from millhand_server.core.retry import (
     DEFAULT_BACKOFF,
@@ -17,7 +17,6 @@ from millhand_server.core.retry import (
 )
 from millhand_server.core.status import WAITING
 from millhand_server.core.task import (
-    DEFAULT_QUEUE,
     Attempt,
     Progress,
     RetryPolicy,
@@ -34,28 +33,57 @@ from millhand_server.rpc.wire_time import duration_us, timestamp_us, write_durat
 
 def task_spec(message: task_pb2.TaskSpec) -> TaskSpec:
     """Reads a specification as it was sent: unset stays unset."""
-    due = message.WhichOneof("due")
-    return TaskSpec(
-        id=message.id,
-        name=message.name,
-        description=message.description,
-        handler=message.handler,
-        payload=message.payload.SerializeToString(deterministic=True) if message.HasField("payload") else b"",
-        priority=message.priority,
-        queue=message.queue or DEFAULT_QUEUE,
-        labels=dict(message.labels),
-        retries=message.retries if message.HasField("retries") else None,
-        retry_delay_us=_optional_us(message, "retry_delay"),
-        retry_policy=_policy(message.retry_policy) if message.HasField("retry_policy") else None,
-        timeout_us=_optional_us(message, "timeout"),
-        start_timeout_us=_optional_us(message, "start_timeout"),
-        deadline_us=timestamp_us(message.deadline) if message.HasField("deadline") else None,
-        run_at_us=timestamp_us(message.run_at) if due == "run_at" else None,
-        delay_us=duration_us(message.delay) if due == "delay" else None,
-        idempotency_key=message.idempotency_key,
-        correlation_id=message.correlation_id,
-        traceparent=message.traceparent,
+    values: dict[str, Any] = {"handler": ""}
+    for field, value in message.ListFields():
+        if reader := _READERS.get(field):
+            name, read = reader
+            values[name] = read(value) if read else value
+    return TaskSpec(**values)
+
+
+def _payload(message: payload_pb2.Payload) -> bytes:
+    return message.SerializeToString(deterministic=True)
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    # A map of protobuf's looks a key up faster than it makes pairs.
+    return {key: labels[key] for key in labels}
+
+
+def _policy(message: task_pb2.RetryPolicy) -> RetryPolicy:
+    return RetryPolicy(
+        backoff=message.backoff,
+        max_delay_us=duration_us(message.max_delay) if message.HasField("max_delay") else None,
+        jitter=message.jitter if message.HasField("jitter") else None,
+        non_retryable_reasons=tuple(message.non_retryable_reasons),
     )
+
+
+#: Field to its name in core and what reads it, None where it is taken as it is. What is not here was refused.
+_READERS: dict[Any, tuple[str, Callable[[Any], object] | None]] = {
+    task_pb2.TaskSpec.DESCRIPTOR.fields_by_name[field]: (name, read)
+    for field, name, read in (
+        ("id", "id", None),
+        ("name", "name", None),
+        ("description", "description", None),
+        ("handler", "handler", None),
+        ("payload", "payload", _payload),
+        ("priority", "priority", None),
+        ("queue", "queue", None),
+        ("labels", "labels", _labels),
+        ("retries", "retries", None),
+        ("retry_delay", "retry_delay_us", duration_us),
+        ("retry_policy", "retry_policy", _policy),
+        ("timeout", "timeout_us", duration_us),
+        ("start_timeout", "start_timeout_us", duration_us),
+        ("deadline", "deadline_us", timestamp_us),
+        ("run_at", "run_at_us", timestamp_us),
+        ("delay", "delay_us", duration_us),
+        ("idempotency_key", "idempotency_key", None),
+        ("correlation_id", "correlation_id", None),
+        ("traceparent", "traceparent", None),
+    )
+}
 
 
 #: Left free in a message for what stands around a task: cursors, counts, tags.
@@ -223,19 +251,3 @@ def _write_policy(message: task_pb2.RetryPolicy, policy: RetryPolicy) -> None:
     max_delay_us = DEFAULT_MAX_DELAY_US if policy.max_delay_us is None else policy.max_delay_us
     write_duration(message.max_delay, max_delay_us)
     message.non_retryable_reasons.extend(policy.non_retryable_reasons)
-
-
-def _policy(message: task_pb2.RetryPolicy) -> RetryPolicy:
-    return RetryPolicy(
-        backoff=message.backoff,
-        max_delay_us=_optional_us(message, "max_delay"),
-        jitter=message.jitter if message.HasField("jitter") else None,
-        non_retryable_reasons=tuple(message.non_retryable_reasons),
-    )
-
-
-def _optional_us(message: task_pb2.TaskSpec | task_pb2.RetryPolicy, name: str) -> int | None:
-    if not message.HasField(name):
-        return None
-    value: Duration = getattr(message, name)
-    return duration_us(value)

@@ -43,8 +43,8 @@ def check(request: Message, limits: Limits) -> None:
 
 def task_error(task: task_pb2.TaskSpec, limits: Limits, prefix: str) -> MillhandError | None:
     """Returns what is wrong with one task of a batch whose tasks fail one by one; None if nothing is."""
-    faults = Faults(prefix)
-    check_task(faults, task, limits)
+    faults = Faults()
+    _task(faults, prefix, task, limits)
     return faults.error() if faults else None
 
 
@@ -64,10 +64,14 @@ def _register_tasks(
     _batch(faults, "tasks", request.tasks, limits)
     if faults or request.mode == task_service_pb2.REGISTER_MODE_PER_ITEM:
         return
+    below = Faults()
     for index, task in enumerate(request.tasks):
-        _task(faults, f"tasks[{index}].", task, limits)
-        if faults.are_enough:
-            return
+        check_task(below, task, limits)
+        if below:
+            faults.include(below, f"tasks[{index}].")
+            below = Faults()
+            if faults.are_enough:
+                return
 
 
 def _execute_task(faults: Faults, request: task_service_pb2.ExecuteTaskRequest, limits: Limits) -> None:
@@ -159,9 +163,9 @@ def _session_request(faults: Faults, request: task_service_pb2.SessionRequest, l
         faults.add("kind", "is missing, or one that this server does not know")
         return
     message = getattr(request, kind)
-    below = faults.within(f"{kind}.")
+    below = Faults()
     CHECKS[type(message)](below, message, limits)
-    faults.include(below)
+    faults.include(below, f"{kind}.")
 
 
 def _session_hello(faults: Faults, message: task_service_pb2.SessionHello, _: Limits) -> None:
@@ -227,9 +231,9 @@ CHECKS: dict[type[Message], Callable[[Faults, Any, Limits], None]] = {
 
 
 def _task(faults: Faults, prefix: str, task: task_pb2.TaskSpec, limits: Limits) -> None:
-    below = faults.within(prefix)
+    below = Faults()
     check_task(below, task, limits)
-    faults.include(below)
+    faults.include(below, prefix)
 
 
 def _batch(faults: Faults, field: str, items: Sized, limits: Limits) -> None:
@@ -248,6 +252,9 @@ def _duration(faults: Faults, request: Any, field: str) -> None:
 
 def _enum(faults: Faults, request: Any, field: str) -> None:
     number = getattr(request, field)
+    if not number:
+        # Unspecified, which every enum has.
+        return
     known: EnumDescriptor = request.DESCRIPTOR.fields_by_name[field].enum_type
     if number not in known.values_by_number:
         faults.add(field, f"is {number}, which is no {known.name} that this server knows")

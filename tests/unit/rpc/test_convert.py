@@ -92,6 +92,18 @@ def test_a_specification_is_read_as_it_was_sent() -> None:
     )
 
 
+def test_a_specification_with_a_time_to_run_at_is_read_so() -> None:
+    message = task_pb2.TaskSpec(handler="echo", run_at=Timestamp(seconds=3, nanos=1_999))
+
+    assert task_spec(message) == TaskSpec(handler="echo", run_at_us=3 * SECOND + 1)
+
+
+def test_what_is_taken_only_unset_is_not_read() -> None:
+    message = task_pb2.TaskSpec(handler="echo", heartbeat_timeout=Duration())
+
+    assert task_spec(message) == TaskSpec(handler="echo")
+
+
 def test_what_is_unset_stays_unset() -> None:
     assert task_spec(task_pb2.TaskSpec(handler="echo")) == TaskSpec(handler="echo", queue=DEFAULT_QUEUE)
 

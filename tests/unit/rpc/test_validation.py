@@ -300,6 +300,44 @@ def test_every_request_of_the_service_and_of_a_session_has_its_check() -> None:
     assert {GetMessageClass(descriptor) for descriptor in requests} == validation.CHECKS.keys()
 
 
+@pytest.mark.parametrize("field", [field.name for field in Spec.DESCRIPTOR.fields])
+def test_every_field_of_a_task_has_its_check(field: str) -> None:
+    task = Spec(handler="echo")
+    value = getattr(task, field)
+    if isinstance(value, Message):
+        value.SetInParent()
+    elif field == "labels":
+        task.labels["a"] = "b"
+    else:
+        setattr(task, field, type(value)(1))
+
+    with contextlib.suppress(MillhandError):
+        validation.check(V1.RegisterTaskRequest(task=task), LIMITS)
+
+
+def test_a_missing_handler_is_named_before_all_other_faults() -> None:
+    error = _refusal(_register(handler="", name="n" * 257, priority=200))
+
+    assert [violation.field for violation in error.violations] == [
+        "task.handler",
+        "task.name",
+        "task.priority",
+    ]
+
+
+def test_the_faults_of_a_batch_are_named_with_the_place_of_their_task() -> None:
+    nameless, deep = Spec(), Spec(handler="echo", payload=_json(_deep(4)))
+    register = V1.SessionRegister(tasks=[nameless, Spec(handler="echo"), deep])
+
+    error = _refusal(V1.SessionRequest(request_id="x" * 257, register=register))
+
+    assert [violation.field for violation in error.violations] == [
+        "request_id",
+        "register.tasks[0].handler",
+        "register.tasks[2].payload.json[0][0][0]",
+    ]
+
+
 def test_a_batch_whose_tasks_fail_one_by_one_is_taken_and_judged_task_by_task() -> None:
     tasks = [Spec(handler="echo"), Spec(handler="echo", priority=200)]
 
