@@ -99,37 +99,48 @@ class TaskWriter:
 
     def __init__(self, catalogue: Catalogue, max_message_bytes: int = _MESSAGE_BYTES) -> None:
         self._catalogue = catalogue
-        self._max_bytes = max_message_bytes - _AROUND_BYTES
+        #: What a message about tasks may have, so that what stands around them fits too.
+        self.max_bytes = max_message_bytes - _AROUND_BYTES
         self._defaults: dict[str, bytes] = {}
 
     def task(self, task: Task, *, full: bool = False) -> task_pb2.Task:
         """Returns the task; payload and last heartbeat only in the full view."""
         message = task_pb2.Task()
-        self._write(message, task, full=full)
-        lighten(message, [message], self._max_bytes)
+        self.write_task(message, task, full=full)
+        self.lighten(message, lambda: [message])
         return message
 
-    def result(self, task: Task, cursor: Cursor, *, full: bool = False) -> task_pb2.Result:
-        """Returns how a final task ended."""
-        message = task_pb2.Result(cursor=str(cursor))
-        self._write(message.task, task, full=full)
+    def result(
+        self, task: Task, cursor: Cursor, *, full: bool = False, into: task_pb2.Result | None = None
+    ) -> task_pb2.Result:
+        """Returns how a final task ended, written into a part of an answer if that is given."""
+        message = task_pb2.Result() if into is None else into
+        self.write_result(message, task, cursor, full=full)
+        self.lighten(message, lambda: [message.task])
+        return message
+
+    def lighten(self, message: Message, tasks: Callable[[], Sequence[task_pb2.Task]]) -> None:
+        """Makes a message fit by leaving parts out of `tasks`, which are inside it and fetched if need be."""
+        if message.ByteSize() > self.max_bytes:
+            lighten(message, tasks(), self.max_bytes)
+
+    def write_result(
+        self, message: task_pb2.Result, task: Task, cursor: Cursor, *, full: bool = False
+    ) -> None:
+        """Writes a result, however large, into an empty message."""
+        message.cursor = str(cursor)
+        self.write_task(message.task, task, full=full)
         if task.output:
             message.output.MergeFromString(task.output)
         if task.error is not None:
             message.error.CopyFrom(message.task.error)
-        lighten(message, [message.task], self._max_bytes)
-        return message
 
-    def lighten(self, message: Message, tasks: Sequence[task_pb2.Task]) -> None:
-        """Makes a message about many tasks fit, which are inside it."""
-        lighten(message, tasks, self._max_bytes)
-
-    def _write(self, message: task_pb2.Task, task: Task, *, full: bool) -> None:
+    def write_task(self, message: task_pb2.Task, task: Task, *, full: bool = False) -> None:
+        """Writes a task, however large, into an empty message."""
         message.MergeFromString(self._defaults_of(task.spec.handler))
         _write_spec(message, task.spec)
         _write_state(message, task)
-        _write_times(message, task)
-        message.attempts.extend(_attempt(attempt) for attempt in task.attempts)
+        _write_run(message, task)
         if full:
             _write_payloads(message, task)
 
@@ -155,50 +166,71 @@ def progress(told: Progress) -> task_pb2.Progress:
     return message
 
 
+# All of this is done for every task. To assign a field costs several times as much as to see that it need not
+# be, so what most tasks do not have is looked at first.
+
+
 def _write_spec(message: task_pb2.Task, spec: TaskSpec) -> None:
     message.id = spec.id
     message.handler = spec.handler
-    for name in _TEXTS:
-        text = getattr(spec, name)
-        if text:
-            setattr(message, name, text)
+    if spec.name or spec.description or spec.correlation_id or spec.traceparent:
+        message.name = spec.name
+        message.description = spec.description
+        message.correlation_id = spec.correlation_id
+        message.traceparent = spec.traceparent
+    if spec.idempotency_key or spec.fairness_key:
+        message.idempotency_key = spec.idempotency_key
+        message.fairness_key = spec.fairness_key
     if spec.labels:
         message.labels.update(spec.labels)
+    if spec.retry_policy is not None or not (spec.retries is spec.retry_delay_us is None):
+        _write_own_retries(message, spec)
+    if not (spec.timeout_us is spec.start_timeout_us is spec.deadline_us is spec.run_at_us is None):
+        _write_own_times(message, spec)
+    if spec.delay_us is not None:
+        write_duration(message.delay, spec.delay_us)
+
+
+def _write_own_retries(message: task_pb2.Task, spec: TaskSpec) -> None:
     if spec.retries is not None:
         message.retries = spec.retries
-    for target, value in (
-        ("retry_delay", spec.retry_delay_us),
-        ("timeout", spec.timeout_us),
-        ("start_timeout", spec.start_timeout_us),
-        ("delay", spec.delay_us),
-    ):
-        if value is not None:
-            write_duration(getattr(message, target), value)
+    if spec.retry_delay_us is not None:
+        write_duration(message.retry_delay, spec.retry_delay_us)
     if spec.retry_policy is not None:
         message.ClearField("retry_policy")
         _write_policy(message.retry_policy, spec.retry_policy)
 
 
-_TEXTS = ("name", "description", "idempotency_key", "fairness_key", "correlation_id", "traceparent")
+def _write_own_times(message: task_pb2.Task, spec: TaskSpec) -> None:
+    if spec.timeout_us is not None:
+        write_duration(message.timeout, spec.timeout_us)
+    if spec.start_timeout_us is not None:
+        write_duration(message.start_timeout, spec.start_timeout_us)
+    if spec.deadline_us is not None:
+        write_timestamp(message.deadline, spec.deadline_us)
+    if spec.run_at_us is not None:
+        write_timestamp(message.run_at, spec.run_at_us)
 
 
 def _write_state(message: task_pb2.Task, task: Task) -> None:
     message.queue = task.queue
-    message.priority = task.priority
     message.status = task.status  # type: ignore[assignment]  # the numbers are the same, by a test
-    message.attempt = task.attempt
-    message.retries_used = task.retries_used
     message.revision = task.revision
-    message.node = task.node
-    message.worker = task.worker
     message.session_id = task.session_id
-    message.cancel_reason = task.cancel_reason
-    message.stuck = task.stuck
+    write_timestamp(message.create_time, task.create_us)
+    write_timestamp(message.due_time, task.due_us)
+    if task.priority:
+        message.priority = task.priority
+    if task.cancel_us is not None:
+        write_timestamp(message.cancel_time, task.cancel_us)
+        message.cancel_reason = task.cancel_reason
     error = task.error or _last_failure(task)
     if error is not None:
         message.error.CopyFrom(status_of_task(error))
-    if task.progress is not None:
-        message.progress.CopyFrom(progress(task.progress))
+    if task.complete_us is not None:
+        write_timestamp(message.complete_time, task.complete_us)
+    if task.expire_us is not None:
+        write_timestamp(message.expire_time, task.expire_us)
 
 
 def _last_failure(task: Task) -> TaskError | None:
@@ -207,20 +239,22 @@ def _last_failure(task: Task) -> TaskError | None:
     return None
 
 
-def _write_times(message: task_pb2.Task, task: Task) -> None:
-    write_timestamp(message.create_time, task.create_us)
-    write_timestamp(message.due_time, task.due_us)
-    for target, value in (
-        ("start_time", task.start_us),
-        ("complete_time", task.complete_us),
-        ("cancel_time", task.cancel_us),
-        ("expire_time", task.expire_us),
-        ("heartbeat_time", task.heartbeat_us),
-        ("deadline", task.spec.deadline_us),
-        ("run_at", task.spec.run_at_us),
-    ):
-        if value is not None:
-            write_timestamp(getattr(message, target), value)
+def _write_run(message: task_pb2.Task, task: Task) -> None:
+    if task.attempt or task.node:
+        message.attempt = task.attempt
+        message.retries_used = task.retries_used
+        message.node = task.node
+        message.worker = task.worker
+    if task.start_us is not None:
+        write_timestamp(message.start_time, task.start_us)
+    if task.heartbeat_us is not None:
+        write_timestamp(message.heartbeat_time, task.heartbeat_us)
+    if task.progress is not None:
+        message.progress.CopyFrom(progress(task.progress))
+    if task.stuck:
+        message.stuck = True
+    for attempt in task.attempts:
+        _write_attempt(message.attempts.add(), attempt)
 
 
 def _write_payloads(message: task_pb2.Task, task: Task) -> None:
@@ -230,13 +264,14 @@ def _write_payloads(message: task_pb2.Task, task: Task) -> None:
         message.last_heartbeat.MergeFromString(task.last_heartbeat)
 
 
-def _attempt(attempt: Attempt) -> task_pb2.Attempt:
-    message = task_pb2.Attempt(number=attempt.number, node=attempt.node, worker=attempt.worker)
+def _write_attempt(message: task_pb2.Attempt, attempt: Attempt) -> None:
+    message.number = attempt.number
+    message.node = attempt.node
+    message.worker = attempt.worker
     write_timestamp(message.start_time, attempt.start_us)
     write_timestamp(message.end_time, attempt.end_us)
     if attempt.error is not None:
         message.error.CopyFrom(status_of_task(attempt.error))
-    return message
 
 
 def _write_retries(message: task_pb2.Task, retries: Retries) -> None:

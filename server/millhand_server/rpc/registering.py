@@ -61,6 +61,6 @@ def _write_results(
         if isinstance(answer, MillhandError):
             result.error.CopyFrom(status_of(answer))
         else:
-            result.task.CopyFrom(writer.task(answer.task))
+            writer.write_task(result.task, answer.task)
             result.created = answer.created
-    writer.lighten(message, [result.task for result in message.results if result.HasField("task")])
+    writer.lighten(message, lambda: [result.task for result in message.results if result.HasField("task")])
