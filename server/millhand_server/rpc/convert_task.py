@@ -35,7 +35,7 @@ def task_spec(message: task_pb2.TaskSpec) -> TaskSpec:
     """Reads a specification as it was sent: unset stays unset."""
     values: dict[str, Any] = {"handler": ""}
     for field, value in message.ListFields():
-        if reader := _READERS.get(field):
+        if reader := READERS.get(field):
             name, read = reader
             values[name] = read(value) if read else value
     return TaskSpec(**values)
@@ -60,7 +60,7 @@ def _policy(message: task_pb2.RetryPolicy) -> RetryPolicy:
 
 
 #: Field to its name in core and what reads it, None where it is taken as it is. What is not here was refused.
-_READERS: dict[Any, tuple[str, Callable[[Any], object] | None]] = {
+READERS: dict[Any, tuple[str, Callable[[Any], object] | None]] = {
     task_pb2.TaskSpec.DESCRIPTOR.fields_by_name[field]: (name, read)
     for field, name, read in (
         ("id", "id", None),
@@ -240,9 +240,10 @@ def _last_failure(task: Task) -> TaskError | None:
 
 
 def _write_run(message: task_pb2.Task, task: Task) -> None:
-    if task.attempt or task.node:
+    if task.attempt or task.retries_used:
         message.attempt = task.attempt
         message.retries_used = task.retries_used
+    if task.node or task.worker:
         message.node = task.node
         message.worker = task.worker
     if task.start_us is not None:

@@ -211,6 +211,8 @@ def _number(value: float) -> float:
 
 
 def _text(value: str) -> str:
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:

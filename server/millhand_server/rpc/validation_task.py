@@ -19,9 +19,11 @@ from millhand_server.core.errors import (
     PayloadTooLarge,
     Unsupported,
 )
+from millhand_server.core.task import TaskSpec
 from millhand_server.engine.options import Limits
 from millhand_server.rpc import json_value, wire_time
 from millhand_server.rpc.codec import too_large
+from millhand_server.rpc.convert_task import READERS
 from millhand_server.rpc.faults import Faults
 from millhand_server.rpc.payload import unpack
 from millhand_server.rpc.validation_text import (
@@ -44,6 +46,20 @@ def check_task(faults: Faults, task: task_pb2.TaskSpec, limits: Limits) -> None:
     for field, value in task.ListFields():
         name, look = _CHECKS[field]
         look(faults, name, value, limits)
+
+
+def read_task(faults: Faults, task: task_pb2.TaskSpec, limits: Limits) -> TaskSpec:
+    """Checks a task and reads it on the way. It is as it was sent, and good unless something was noted."""
+    values: dict[str, Any] = {"handler": ""}
+    if not task.handler:
+        faults.add("handler", "is empty", InvalidTaskFunc)
+    for field, value in task.ListFields():
+        name, look = _CHECKS[field]
+        look(faults, name, value, limits)
+        if reader := READERS.get(field):
+            name, read = reader
+            values[name] = read(value) if read else value
+    return TaskSpec(**values)
 
 
 def check_payload(faults: Faults, field: str, payload: payload_pb2.Payload, limits: Limits) -> None:
