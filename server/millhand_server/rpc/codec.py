@@ -57,7 +57,16 @@ class ProtoCodec:
         if value is None:
             return b""
         payload = payload_pb2.Payload()
-        self._fill(payload, value)
+        try:
+            self._fill(payload, value)
+        except json_value.TooLarge:
+            limit = self._max_bytes
+            raise PayloadTooLarge(
+                f"is too large; a payload has at most {limit} bytes (max_payload_bytes)",
+                metadata={"limit": str(limit)},
+            ) from None
+        except json_value.Fault as fault:
+            raise InvalidPayload(f"json{fault.path} {fault.description}") from None
         encoded = payload.SerializeToString(deterministic=True)
         self._check_size(len(encoded))
         return encoded
@@ -81,8 +90,8 @@ class ProtoCodec:
     def _fill(self, payload: payload_pb2.Payload, value: object) -> None:
         match value:
             case str() | dict():
-                # By far the most frequent; the last case would do as well.
-                self._fill_json(payload, value)
+                # As below, without looking for what is rarer first.
+                json_value.fill(payload.json, value, self._max_depth, self._max_bytes)
             case Blob():
                 self._check_size(len(value.data))
                 payload.blob.data = value.data
@@ -96,19 +105,7 @@ class ProtoCodec:
             case Message():
                 _pack(payload, value)
             case _:
-                self._fill_json(payload, value)
-
-    def _fill_json(self, payload: payload_pb2.Payload, value: object) -> None:
-        try:
-            json_value.fill(payload.json, value, self._max_depth, self._max_bytes)
-        except json_value.TooLarge:
-            limit = self._max_bytes
-            raise PayloadTooLarge(
-                f"is too large; a payload has at most {limit} bytes (max_payload_bytes)",
-                metadata={"limit": str(limit)},
-            ) from None
-        except json_value.Fault as fault:
-            raise InvalidPayload(f"json{fault.path} {fault.description}") from None
+                json_value.fill(payload.json, value, self._max_depth, self._max_bytes)
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:

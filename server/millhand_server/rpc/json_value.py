@@ -89,6 +89,10 @@ def fill(target: struct_pb2.Value, value: object, max_depth: int, max_bytes: int
         TooLarge: it takes more than `max_bytes`, found out before it takes as much again. One that takes
             little more may get through.
     """
+    if isinstance(value, str) and len(value) <= max_bytes:
+        # A text alone needs nobody to keep count.
+        target.string_value = _text(value)
+        return
     _fill(target, value, max_depth, _Room(max_bytes))
 
 
