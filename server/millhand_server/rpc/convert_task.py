@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from millhand.v1 import payload_pb2, task_pb2
@@ -35,9 +36,8 @@ def task_spec(message: task_pb2.TaskSpec) -> TaskSpec:
     """Reads a specification as it was sent: unset stays unset."""
     values: dict[str, Any] = {"handler": ""}
     for field, value in message.ListFields():
-        if reader := READERS.get(field):
-            name, read = reader
-            values[name] = read(value) if read else value
+        name, read = READERS[field]
+        values[name] = read(value) if read else value
     return TaskSpec(**values)
 
 
@@ -50,6 +50,10 @@ def _labels(labels: Mapping[str, str]) -> dict[str, str]:
     return {key: labels[key] for key in labels}
 
 
+def _nothing(_: Duration) -> None:
+    """Reads what may only be zero, which stands for unset."""
+
+
 def _policy(message: task_pb2.RetryPolicy) -> RetryPolicy:
     return RetryPolicy(
         backoff=message.backoff,
@@ -59,8 +63,11 @@ def _policy(message: task_pb2.RetryPolicy) -> RetryPolicy:
     )
 
 
-#: Field to its name in core and what reads it, None where it is taken as it is. What is not here was refused.
-READERS: dict[Any, tuple[str, Callable[[Any], object] | None]] = {
+#: A field's name in core and what reads it, None where it is taken as it is.
+Reader = tuple[str, Callable[[Any], object] | None]
+
+#: A test walks the contract: every field has its reader.
+READERS: dict[Any, Reader] = {
     task_pb2.TaskSpec.DESCRIPTOR.fields_by_name[field]: (name, read)
     for field, name, read in (
         ("id", "id", None),
@@ -77,9 +84,11 @@ READERS: dict[Any, tuple[str, Callable[[Any], object] | None]] = {
         ("timeout", "timeout_us", duration_us),
         ("start_timeout", "start_timeout_us", duration_us),
         ("deadline", "deadline_us", timestamp_us),
+        ("heartbeat_timeout", "heartbeat_timeout_us", _nothing),
         ("run_at", "run_at_us", timestamp_us),
         ("delay", "delay_us", duration_us),
         ("idempotency_key", "idempotency_key", None),
+        ("fairness_key", "fairness_key", None),
         ("correlation_id", "correlation_id", None),
         ("traceparent", "traceparent", None),
     )

@@ -44,7 +44,7 @@ def check_task(faults: Faults, task: task_pb2.TaskSpec, limits: Limits) -> None:
         faults.add("handler", "is empty", InvalidTaskFunc)
     # Most fields of most tasks are unset: only those that are set cost anything.
     for field, value in task.ListFields():
-        name, look = _CHECKS[field]
+        name, look, _, _ = _FIELDS[field]
         look(faults, name, value, limits)
 
 
@@ -54,11 +54,9 @@ def read_task(faults: Faults, task: task_pb2.TaskSpec, limits: Limits) -> TaskSp
     if not task.handler:
         faults.add("handler", "is empty", InvalidTaskFunc)
     for field, value in task.ListFields():
-        name, look = _CHECKS[field]
+        name, look, name_in_core, read = _FIELDS[field]
         look(faults, name, value, limits)
-        if reader := READERS.get(field):
-            name, read = reader
-            values[name] = read(value) if read else value
+        values[name_in_core] = read(value) if read else value
     return TaskSpec(**values)
 
 
@@ -175,7 +173,7 @@ def _refuse(faults: Faults, field: str, _value: object, _: Limits) -> None:
 #: Notes what is wrong with a field that is set.
 _Check = Callable[[Faults, str, Any, Limits], None]
 
-_CHECKS_BY_NAME: dict[str, _Check] = {
+_CHECKS: dict[str, _Check] = {
     "id": _id,
     "name": _text,
     "description": _description,
@@ -199,7 +197,7 @@ _CHECKS_BY_NAME: dict[str, _Check] = {
     "traceparent": _text,
 }
 
-#: A test walks the contract: every field has its check.
-_CHECKS: dict[Any, tuple[str, _Check]] = {
-    task_pb2.TaskSpec.DESCRIPTOR.fields_by_name[name]: (name, look) for name, look in _CHECKS_BY_NAME.items()
+#: Field to its name, its check and its reader. A test walks the contract: every field has them.
+_FIELDS = {
+    field: (field.name, _CHECKS[field.name], *READERS[field]) for field in task_pb2.TaskSpec.DESCRIPTOR.fields
 }
