@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from millhand.enums import TaskStatus
+
 if TYPE_CHECKING:
     from millhand.v1 import task_pb2, task_service_pb2
 
@@ -275,6 +277,11 @@ class TaskDidNotComplete(MillhandError):
     def task(self) -> task_pb2.Task | None:
         """The task as it ended, where the server told."""
         return self.result.task if self.result is not None else None
+
+    @property
+    def status(self) -> TaskStatus | None:
+        """The status that the task ended with, where the server told."""
+        return TaskStatus(self.result.task.status) if self.result is not None else None
 
 
 class TaskFailed(TaskDidNotComplete):

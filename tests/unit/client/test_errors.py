@@ -9,6 +9,7 @@ from google.rpc import code_pb2  # type: ignore[import-untyped]
 from tests.unit.client.fake_server import FakeServer, refusal
 
 from millhand import errors
+from millhand.enums import TaskStatus
 from millhand.protocol.records import Result
 from millhand.protocol.status import DETAILS_KEY, ERROR_BY_REASON
 from millhand.v1 import errors_pb2, task_pb2
@@ -136,6 +137,7 @@ def test_a_task_that_did_not_complete_raises_how_it_ended(
     assert type(raised.value) is expected
     assert raised.value.reason == reason
     assert raised.value.task == message.task
+    assert raised.value.status is TaskStatus[status]
     assert raised.value.metadata["task_id"] == "t"
 
 
