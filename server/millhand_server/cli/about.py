@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from millhand import TaskStatus
     from millhand.v1.handler_pb2 import Handler
+    from millhand_server.config.client import ClientOptions
 
 
 @click.command
@@ -80,7 +82,15 @@ def _about(connection: Connection, handler: Handler) -> Iterator[tuple[str, str]
     for name, value in connection.types.to_dict(handler.defaults).items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield f"default {name}", "none" if shown == "0s" else shown
-    yield "example", handler.example
+    yield "example", pasted(handler.example, connection.options)
+
+
+def pasted(example: str, options: ClientOptions) -> str:
+    """Returns a server's example for grpcurl with the authority that this command line was given."""
+    command, space, rest = example.partition(" ")
+    if options.tls_ca is None or command != "grpcurl" or rest.startswith("-plaintext "):
+        return example
+    return f"{command} -cacert {shlex.quote(options.tls_ca)}{space}{rest}"
 
 
 def _isolation(handler: Handler) -> str:
