@@ -86,11 +86,19 @@ def _about(connection: Connection, handler: Handler) -> Iterator[tuple[str, str]
 
 
 def pasted(example: str, options: ClientOptions) -> str:
-    """Returns a server's example for grpcurl with the authority that this command line was given."""
-    command, space, rest = example.partition(" ")
-    if options.tls_ca is None or command != "grpcurl" or rest.startswith("-plaintext "):
-        return example
-    return f"{command} -cacert {shlex.quote(options.tls_ca)}{space}{rest}"
+    """Returns a server's example for grpcurl with the files that this command line was given.
+
+    The server cannot know them, and writes names that may be meant.
+    """
+    head, data, rest = example.partition(" -d ")
+    if options.tls_ca is not None and head.startswith("grpcurl") and "-plaintext" not in head:
+        head = head.replace("grpcurl", f"grpcurl -cacert {shlex.quote(options.tls_ca)}", 1)
+    if options.tls_cert is not None and options.tls_key is not None:
+        shown = f"-cert {shlex.quote(options.tls_cert)} -key {shlex.quote(options.tls_key)}"
+        head = head.replace("-cert client.pem -key client.key", shown)
+    if options.token_file is not None:
+        head = head.replace("$MILLHAND_TOKEN", f"$(cat {shlex.quote(options.token_file)})")
+    return head + data + rest
 
 
 def _isolation(handler: Handler) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import millhand
-from millhand_server.cli.completion import handler_names
+from millhand_server.cli.completion import handler_names, task_ids
 from millhand_server.cli.parameters import JsonValue, duration, instant, json_value, label, text
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ _OPTIONS = (
     click.argument("json_text", metavar="[JSON]", type=json_value, required=False),
     click.option("--file", metavar="FILE", help="Send the file's bytes as a blob instead of JSON."),
     click.option("--message", metavar="TYPE", help="Send the JSON as a protobuf message of this type."),
-    click.option("--id", metavar="ID", type=text, help="The task's id. Unset: a new one."),
+    click.option(
+        "--id", metavar="ID", type=text, shell_complete=task_ids, help="The task's id. Unset: a new one."
+    ),
     click.option("--name", metavar="TEXT", help="What to call the task."),
     click.option("--description", metavar="TEXT", help="What it is for."),
     click.option("--queue", metavar="QUEUE", help="Where it waits."),

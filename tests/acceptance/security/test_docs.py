@@ -36,6 +36,10 @@ def test_two_minutes_lead_to_a_server_with_tls_and_a_token(serve: Serve, tmp_pat
 
     assert _run(here(executing), tmp_path).strip() == "1"
     assert '"node_id"' in _run(here(calling), tmp_path)
+    # What `handlers` prints of such a server can be pasted, too.
+    about = _run(here(executing).replace("exec echo 1", "handlers echo"), tmp_path)
+    [example] = [line.partition(":")[2] for line in about.splitlines() if line.startswith("example:")]
+    assert "COMPLETED" in _run(example, tmp_path)
 
 
 def test_the_file_in_the_page_is_one() -> None:

@@ -3,22 +3,32 @@ import pytest
 from millhand_server.cli.about import pasted
 from millhand_server.config.client import ClientOptions
 
-_REST = "-d '{}' localhost:50051 millhand.v1.TaskService/ExecuteTask"
+_REST = '-d \'{"name": "$MILLHAND_TOKEN"}\' localhost:50051 millhand.v1.TaskService/ExecuteTask'
+_ALL = '-cert client.pem -key client.key -H "authorization: Bearer $MILLHAND_TOKEN"'
 
 
 @pytest.mark.parametrize(
-    ("example", "tls_ca", "shown"),
+    ("head", "options", "shown"),
     [
-        (f"grpcurl {_REST}", "ca.pem", f"grpcurl -cacert ca.pem {_REST}"),
-        (f"grpcurl {_REST}", "my ca.pem", f"grpcurl -cacert 'my ca.pem' {_REST}"),
-        (f"grpcurl {_REST}", None, f"grpcurl {_REST}"),
-        (f"grpcurl -plaintext {_REST}", "ca.pem", f"grpcurl -plaintext {_REST}"),
-        ("", "ca.pem", ""),
-        ("curl https://example.org", "ca.pem", "curl https://example.org"),
+        ("grpcurl", ClientOptions(tls_ca="ca.pem"), "grpcurl -cacert ca.pem"),
+        ("grpcurl", ClientOptions(tls_ca="my ca.pem"), "grpcurl -cacert 'my ca.pem'"),
+        ("grpcurl", ClientOptions(), "grpcurl"),
+        ("grpcurl -plaintext", ClientOptions(tls_ca="ca.pem"), "grpcurl -plaintext"),
+        (
+            f"grpcurl {_ALL}",
+            ClientOptions(tls_ca="ca.pem", tls_cert="c.pem", tls_key="c.key", token_file="ci.token"),
+            'grpcurl -cacert ca.pem -cert c.pem -key c.key -H "authorization: Bearer $(cat ci.token)"',
+        ),
+        (f"grpcurl {_ALL}", ClientOptions(token="t"), f"grpcurl {_ALL}"),
+        ("curl", ClientOptions(tls_ca="ca.pem"), "curl"),
     ],
-    ids=["own authority", "a name with a space", "known to all", "no TLS", "no example", "another program"],
+    ids=["authority", "a name with a space", "known to all", "no TLS", "all files", "no files", "other"],
 )
-def test_an_example_names_the_authority_that_the_command_was_given(
-    example: str, tls_ca: str | None, shown: str
+def test_an_example_names_the_files_that_the_command_was_given(
+    head: str, options: ClientOptions, shown: str
 ) -> None:
-    assert pasted(example, ClientOptions(tls_ca=tls_ca)) == shown
+    assert pasted(f"{head} {_REST}", options) == f"{shown} {_REST}"
+
+
+def test_a_handler_without_an_example_has_none() -> None:
+    assert pasted("", ClientOptions(tls_ca="ca.pem")) == ""
