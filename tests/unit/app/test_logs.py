@@ -160,11 +160,21 @@ def test_what_grpc_says_of_its_inside_is_left_out(level: str) -> None:
         "configure(LogOptions(level=sys.argv[1]))\n"
         "for name in ('grpc._cython.cygrpc', 'millhand'):\n"
         "    logging.getLogger(name).debug('loaded')\n"
+        "    logging.getLogger(name).info('ready')\n"
         "    logging.getLogger(name).error('broken')\n"
     )
 
     ended = subprocess.run([sys.executable, "-c", program, level], capture_output=True, text=True, check=True)
 
     told = [line.split(" ", 1)[1] for line in ended.stderr.splitlines()]
-    broken = ["ERROR grpc._cython.cygrpc: broken", "ERROR millhand: broken"]
-    assert told == (broken if level == "error" else [broken[0], "DEBUG millhand: loaded", broken[1]])
+    of_grpc, ours = ["grpc._cython.cygrpc: ", "millhand: "]
+    assert (
+        told
+        == {
+            "error": [f"ERROR {of_grpc}broken", f"ERROR {ours}broken"],
+            "debug": [
+                *(f"INFO {of_grpc}ready", f"ERROR {of_grpc}broken"),
+                *(f"DEBUG {ours}loaded", f"INFO {ours}ready", f"ERROR {ours}broken"),
+            ],
+        }[level]
+    )

@@ -122,6 +122,14 @@ def test_wrong_usage_is_told_in_a_sentence_with_status_2(arguments: list[str], s
     assert sentence in " ".join(ended.stderr.split())
 
 
+@pytest.mark.parametrize("status", ["deadline", "DEADLINE", "Context_Deadline_Reached"])
+def test_the_status_that_tables_shorten_may_be_written_either_way(status: str) -> None:
+    ended = CliRunner().invoke(main, ["list", "--status", status, "--address", "127.0.0.1:1"])
+
+    assert ended.exit_code == 1
+    assert "no server answers" in ended.stderr
+
+
 def test_every_command_of_the_program_can_be_loaded() -> None:
     context = click.Context(main)
 

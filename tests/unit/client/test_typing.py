@@ -14,6 +14,7 @@ from millhand import AsyncClient, Client, Gap
 def told(client: Client, later: AsyncClient, flag: bool, at_gap: Callable[[Gap], None]) -> None:
     reveal_type(client.results(ids=["a"]))
     reveal_type(client.results(include_progress=True))
+    reveal_type(client.results(on_gap="yield", include_progress=True))
     reveal_type(client.results(on_gap="raise"))
     reveal_type(client.results(on_gap=at_gap, include_progress=True))
     reveal_type(client.results(on_gap="raise", include_progress=flag))
@@ -47,6 +48,7 @@ def test_records_that_were_not_asked_for_are_not_in_the_type(tmp_path: Path) -> 
     revealed = [line.partition('"')[2].rstrip('"') for line in ended.stdout.splitlines() if "note:" in line]
     assert [_short(kind) for kind in revealed] == [
         "LogReader[Result | Gap]",
+        "LogReader[Result | Gap | Progress]",
         "LogReader[Result | Gap | Progress]",
         "LogReader[Result]",
         "LogReader[Result | Progress]",
