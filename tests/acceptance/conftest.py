@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import pytest
@@ -61,7 +62,7 @@ class ServerProcess:
     """`millhand serve` as a process of its own."""
 
     def __init__(
-        self, *arguments: str, cwd: str | None = None, variables: dict[str, str] | None = None
+        self, *arguments: str, cwd: str | Path | None = None, variables: dict[str, str] | None = None
     ) -> None:
         self.process = subprocess.Popen(
             [*_MILLHAND, "serve", *arguments],
@@ -97,12 +98,14 @@ Millhand = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts servers on free ports; all have ended when the test has."""
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts servers on free ports, each in a directory of its own; all have ended when the test has."""
     started: list[ServerProcess] = []
 
     def start(*arguments: str, port: str = "0", **options: object) -> ServerProcess:
-        server = ServerProcess("--port", port, *arguments, **options)  # type: ignore[arg-type]
+        home = tmp_path / f"server-{len(started)}"
+        home.mkdir()
+        server = ServerProcess("--port", port, *arguments, **{"cwd": home, **options})  # type: ignore[arg-type]
         started.append(server)
         return server
 

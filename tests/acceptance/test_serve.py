@@ -38,8 +38,17 @@ def test_the_address_is_announced_as_json_when_asked(serve: Serve) -> None:
         assert client.info().node_id == "one"
 
 
-def test_a_server_that_chose_its_store_itself_says_so(serve: Serve) -> None:
-    serve().stderr.until("tasks are kept in memory")
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        pytest.param((), "/millhand.db", id="default"),
+        pytest.param(("--store", "memory:"), "memory, and end with this process", id="memory"),
+    ],
+)
+def test_a_server_says_where_it_keeps_its_tasks(serve: Serve, arguments: tuple[str, ...], where: str) -> None:
+    line = serve(*arguments).stderr.until("tasks are kept in ")
+
+    assert line.rstrip().endswith(where)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
@@ -65,7 +74,7 @@ def test_a_signal_lets_running_work_finish_within_the_grace(serve: Serve) -> Non
 
 
 def test_queued_tasks_of_the_memory_store_are_named_when_they_are_dropped(serve: Serve) -> None:
-    server = serve("--max-workers", "1", "--grace", "0")
+    server = serve("--max-workers", "1", "--grace", "0", "--store", "memory:")
     with Client(server.address) as client:
         running = _start_sleeping(client, 600)
         queued = [client.register("echo", n).id for n in range(25)]
@@ -82,7 +91,7 @@ def test_queued_tasks_of_the_memory_store_are_named_when_they_are_dropped(serve:
 
 
 def test_a_second_signal_ends_the_grace(serve: Serve) -> None:
-    server = serve("--grace", "1h")
+    server = serve("--store", "memory:", "--grace", "1h")
     with Client(server.address) as client:
         _start_sleeping(client, 600)
 
@@ -107,7 +116,7 @@ def test_a_handler_that_does_not_stop_cannot_keep_the_process_alive(serve: Serve
         "        pool.submit(time.sleep, 600).result()\n\n"
         "handlers = Handlers(deaf)\n"
     )
-    server = serve("--handlers", "deaf:handlers", "--grace", "0", cwd=str(tmp_path))
+    server = serve("--store", "memory:", "--handlers", "deaf:handlers", "--grace", "0", cwd=str(tmp_path))
     with Client(server.address) as client:
         _start(client, "deaf", None)
 
@@ -148,7 +157,7 @@ def test_an_interceptor_of_the_users_stands_around_every_call(serve: Serve, tmp_
 
 
 def test_shutdown_by_call_answers_and_ends_the_process_as_a_signal_does(serve: Serve) -> None:
-    server = serve("--grace", "0")
+    server = serve("--store", "memory:", "--grace", "0")
     with Client(server.address) as client:
         client.register("echo", 1, delay=3600)
 
@@ -187,9 +196,9 @@ def test_a_port_that_another_program_has_is_told_too(serve: Serve) -> None:
         (("--handlers", "broken:handlers"), "broken:handlers cannot be imported: ZeroDivisionError"),
         (("--host", "0.0.0.0"), "can be reached from other machines"),
         (("--tls-cert", "c.pem"), "--tls-cert is of no use without --tls-key"),
-        (("--store", "sqlite:///x.db"), "sqlite stores are not supported yet"),
+        (("--store", "postgresql://h/d"), "postgresql stores are not supported yet"),
     ],
-    ids=["missing", "duplicate", "broken", "public", "tls", "sqlite"],
+    ids=["missing", "duplicate", "broken", "public", "tls", "postgresql"],
 )
 @pytest.mark.parametrize("check", [True, False], ids=["check", "start"])
 def test_what_cannot_be_honoured_stops_the_start_with_a_sentence(

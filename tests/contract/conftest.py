@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from tests.fakes.store import FaultyStore, Script
 
 from millhand_server.core.ports import Retention, TaskStore
 from millhand_server.store.memory import MemoryStore
+from millhand_server.store.sqlite import SqliteOptions, SqliteStore
 from millhand_server.testing.clock import FakeClock
 
 OpenStore = Callable[[Retention], Awaitable[TaskStore]]
@@ -17,8 +19,10 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["memory", "memory behind a faulty store"])
-async def open_store(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[OpenStore]:
+@pytest.fixture(params=["memory", "memory behind a faulty store", "sqlite"])
+async def open_store(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
+) -> AsyncIterator[OpenStore]:
     """Opens stores of one kind, and closes them. A new kind of store is one more param here.
 
     The fake store that the engine is tested on is held to the same contract while its script is empty.
@@ -26,9 +30,14 @@ async def open_store(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncI
     stores: list[TaskStore] = []
 
     async def open_one(retention: Retention) -> TaskStore:
-        store: TaskStore = MemoryStore(clock, retention)
-        if request.param != "memory":
-            store = FaultyStore(store, Script())
+        store: TaskStore
+        match request.param:
+            case "memory":
+                store = MemoryStore(clock, retention)
+            case "sqlite":
+                store = SqliteStore(SqliteOptions(tmp_path / f"{len(stores)}.db"), clock, retention)
+            case _:
+                store = FaultyStore(MemoryStore(clock, retention), Script())
         await store.open()
         stores.append(store)
         return store

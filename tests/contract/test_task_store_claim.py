@@ -85,6 +85,28 @@ async def test_a_task_is_claimed_when_it_is_due_and_not_before(store: TaskStore,
     assert (ids(before), ids(await claim(store))) == ([], ["a"])
 
 
+async def test_queued_tasks_are_due_also_after_the_clock_was_set_back(
+    store: TaskStore, clock: FakeClock
+) -> None:
+    await put(store, *(new_task(name) for name in ("running", "claimed", "waiting")))
+    running = await start(store)
+    [held] = await claim(store, limit=1)
+
+    clock.jump(-3600)
+    await change(store, returned(held.key))
+    late = ended(running, handler_failed())
+    await change(store, retrying(running.key, late, NOTHING_REPORTED, delay_us=SECOND_US, uses_retry=True))
+    await put(store, new_task("later"))
+    head = await lane_of(store)
+    ahead = await store.ahead_of((await read(store, "waiting"))[0])
+    clock.advance(1)
+
+    assert head is not None
+    assert head.head_id == "later"
+    assert ahead == 2
+    assert ids(await claim(store)) == ["later", "running", "claimed", "waiting"]
+
+
 async def test_lanes_of_one_want_are_merged_by_urgency_within_its_limit(store: TaskStore) -> None:
     await put(
         store,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from hypothesis import settings
@@ -35,6 +37,7 @@ from millhand_server.core.transition import (
     started,
 )
 from millhand_server.store.memory import MemoryStore
+from millhand_server.store.sqlite import SqliteOptions, SqliteStore
 from millhand_server.testing.clock import FakeClock
 
 T = TypeVar("T")
@@ -69,9 +72,13 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.clock = FakeClock()
-        self.store: TaskStore = MemoryStore(self.clock, _KEEP_ALL)
+        self.directory = TemporaryDirectory()
+        self.store = self.new_store()
         self.rows: dict[str, Row] = {}
         self.log: list[str] = []
+
+    def new_store(self) -> TaskStore:
+        return MemoryStore(self.clock, _KEEP_ALL)
 
     tasks: Bundle[str] = Bundle("tasks")
     attempts: Bundle[AttemptKey] = Bundle("attempts")
@@ -182,6 +189,7 @@ class StoreMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.do(self.store.close())
         self.runner.close()
+        self.directory.cleanup()
 
     def _apply(self, key: AttemptKey, transition: Any, *, refused: bool = False) -> bool:
         """Applies, and checks that the store's guard held when the model's does."""
@@ -191,5 +199,22 @@ class StoreMachine(RuleBasedStateMachine):
         return applied.changed
 
 
+class SqliteMachine(StoreMachine):
+    """The same for the SQLite store, which may be closed and opened again at any moment."""
+
+    def new_store(self) -> TaskStore:
+        options = SqliteOptions(Path(self.directory.name, "tasks.db"), synchronous="NORMAL")
+        return SqliteStore(options, self.clock, _KEEP_ALL)
+
+    @rule()
+    def open_again(self) -> None:
+        self.do(self.store.close())
+        self.store = self.new_store()
+        self.do(self.store.open())
+
+
 TestStoreAgainstModel = StoreMachine.TestCase
 TestStoreAgainstModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+TestSqliteStoreAgainstModel = SqliteMachine.TestCase
+TestSqliteStoreAgainstModel.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from millhand.kit import Handlers
 from millhand_server.app.plugins import PluginError, load_handlers, load_interceptors
-from millhand_server.config.options import ListenOptions, SecurityOptions, ServeOptions
+from millhand_server.config.options import ListenOptions, SecurityOptions, ServeOptions, StoreOptions
+from millhand_server.core.ports import Clock, TaskStore
 from millhand_server.core.query import Page, Seen, TaskFilter
 from millhand_server.core.status import WAITING, TaskStatus
 from millhand_server.engine.answers import CloseMode, Drained
@@ -27,6 +28,7 @@ from millhand_server.rpc.interceptors.auth import CertificateGuard, TokenGuard
 from millhand_server.rpc.rereading import Rereading
 from millhand_server.rpc.server import RpcServer
 from millhand_server.store.memory import MemoryStore
+from millhand_server.store.sqlite import SqliteOptions, SqliteStore
 
 if TYPE_CHECKING:
     from millhand_server.app.metrics import Metrics
@@ -44,7 +46,7 @@ _UNFINISHED = WAITING | {TaskStatus.RUNNING}
 class Stopped:
     """How a server ended: the tasks that ended with it, by status, and the ids of some of them.
 
-    `broken`: nobody asked it to stop; a part of the engine had failed, as the log says.
+    `broken`: nobody asked it to stop; a part of the engine or the store had failed, as the log says.
     """
 
     dropped: dict[TaskStatus, int]
@@ -76,9 +78,8 @@ class App:
             handlers = load_handlers(plugins.handlers, plugins.handlers_entry_points)
         catalogue = Catalogue(handlers, options.manager, codec)
         self._metrics = _metrics(options.metrics, catalogue)
-        self._store = MemoryStore(
-            self._clock, options.store.retention, max_waiting_bytes=options.store.max_queued_bytes
-        )
+        self._store_failed = asyncio.Event()
+        self._store = _store(options.store, self._clock, on_fatal=lambda _: self._store_failed.set())
         self.manager = TaskManager(
             store=self._store,
             executors=[
@@ -141,7 +142,7 @@ class App:
         return await self.manager.close(mode, timeout_us=timeout_us)
 
     async def run_until_stopped(self, *, then_exit: bool = False) -> Stopped:
-        """Serves until `stop` is called, or until the engine fails, then takes the server down.
+        """Serves until `stop` is called, or the engine or its store fails, then takes the server down.
 
         With `then_exit` the port is left to the end of the process, which must follow at once: that tells
         last callers better what happened (see `RpcServer.answer_the_last`).
@@ -166,7 +167,7 @@ class App:
     async def _until_asked_or_broken(self) -> bool:
         waits = [
             asyncio.create_task(event.wait())
-            for event in (self._asked_to_stop, self.manager.readiness.broken)
+            for event in (self._asked_to_stop, self.manager.readiness.broken, self._store_failed)
         ]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -183,6 +184,15 @@ class App:
         counts = await self._store.count(unfinished, seen, limit=0)
         found = await self._store.find(unfinished, Page(limit=_NAMED), seen)
         return Stopped(counts, tuple(task.id for task in found.tasks))
+
+
+def _store(options: StoreOptions, clock: Clock, *, on_fatal: Callable[[str], None]) -> TaskStore:
+    choice = options.choice
+    if choice.path is None:
+        return MemoryStore(clock, options.retention, max_waiting_bytes=options.max_queued_bytes)
+    return SqliteStore(
+        SqliteOptions(choice.path, choice.synchronous), clock, options.retention, on_fatal=on_fatal
+    )
 
 
 def _metrics(listen: ListenOptions | None, catalogue: Catalogue) -> Metrics | None:

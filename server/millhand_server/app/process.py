@@ -135,10 +135,8 @@ def _stop_on_signals(app: App) -> None:
 
 
 def _announce(app: App, options: ServeOptions) -> None:
-    if not options.store.chosen:
-        logger.warning(
-            "tasks are kept in memory and end with this process; --store memory: says that this is meant"
-        )
+    choice = options.store.choice
+    logger.info("tasks are kept in %s", choice.path or "memory, and end with this process")
     if not options.listen.is_loopback and not options.security.knows_callers:
         logger.warning("there are neither --tokens nor --client-ca: whoever reaches this port can run tasks")
     if app.metrics_url:
@@ -154,7 +152,7 @@ def _announce(app: App, options: ServeOptions) -> None:
 def _report(stopped: Stopped) -> bool:
     """Logs how the server ended, and tells whether that was bad."""
     if stopped.broken:
-        logger.critical("a part of the engine failed, see above; the server ends rather than pretend to work")
+        logger.critical("a part of the server failed, see above; it ends rather than pretend to work")
     total = sum(stopped.dropped.values())
     if not total:
         logger.info("stopped; every task had ended")

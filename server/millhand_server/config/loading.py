@@ -14,6 +14,7 @@ from millhand_server.config.options import (
     PluginOptions,
     SecurityOptions,
     ServeOptions,
+    StoreChoice,
     StoreOptions,
 )
 from millhand_server.config.settings import SETTINGS, Setting
@@ -25,10 +26,9 @@ from millhand_server.config.sources import (
     from_file,
     from_flags,
 )
+from millhand_server.config.store_url import DEFAULT_URL, parse_store_url
 from millhand_server.core.ports import Retention
 from millhand_server.engine.options import Limits, ManagerOptions, default_workers
-
-_STORES_TO_COME = ("sqlite", "postgresql", "postgres")
 
 
 class ConfigError(Exception):
@@ -58,7 +58,7 @@ def load(
         try:
             values[name] = _parse(SETTINGS[name], value.value)
         except ValueError as refusal:
-            problems.append(f"{value.origin} {refusal}")
+            problems.append(f"{value.origin}{'' if str(refusal).startswith(':') else ' '}{refusal}")
     problems += _not_honoured(given, values)
     if not problems:
         problems += _contradictions(given, values)
@@ -97,23 +97,16 @@ def _not_honoured(given: Mapping[str, Given], values: Mapping[str, Any]) -> Iter
     for name, value in given.items():
         if SETTINGS[name].awaited and values[name] is not None and values[name] is not False:
             yield f"{value.origin} is not supported yet: nothing honours it, so it is refused and not ignored"
-    if values["store"] is not None:
-        yield from _store_refusal(given["store"].origin, values["store"])
-
-
-def _store_refusal(origin: str, url: str) -> Iterator[str]:
-    scheme, _, rest = url.partition(":")
-    if scheme in _STORES_TO_COME:
-        yield f"{origin}: {scheme} stores are not supported yet; there is memory: so far"
-    elif scheme != "memory" or ":" not in url:
-        yield f"{origin} must be a store's URL, such as memory:, not {url!r}"
-    elif rest:
-        yield f"{origin}: memory: takes neither a path nor options, and {rest!r} would be ignored"
 
 
 def _contradictions(given: Mapping[str, Given], values: Mapping[str, Any]) -> Iterator[str]:
     yield from _insecurities(given, values)
     yield from _metrics_refusals(given, values)
+    if "max_queued_bytes" in given and _store(values).kind != "memory":
+        yield (
+            f"{given['max_queued_bytes'].origin} bounds what waits in memory, and in this store nothing does:"
+            " leave it out, or choose --store memory:"
+        )
     root = values["files_root"]
     if root is not None and not os.path.isdir(root):
         yield f"{given['files_root'].origin}: {root} is not a folder"
@@ -175,10 +168,9 @@ def _build(values: Mapping[str, Any]) -> ServeOptions:
         listen=ListenOptions(values["host"], values["port"]),
         security=_security(values),
         store=StoreOptions(
-            url=values["store"] or "memory:",
-            chosen=values["store"] is not None,
+            choice=_store(values),
             max_queued_bytes=values["max_queued_bytes"],
-            retention=_retention(values["retention"], values["retention_count"]),
+            retention=_retention(values["retention"], values["retention_count"], _store(values)),
         ),
         plugins=PluginOptions(
             handlers=values["handlers"] or (() if values["handlers_entry_point"] else (SHIPPED_HANDLERS,)),
@@ -193,10 +185,16 @@ def _build(values: Mapping[str, Any]) -> ServeOptions:
     )
 
 
-def _retention(age_us: int, count: int) -> Retention:
+def _store(values: Mapping[str, Any]) -> StoreChoice:
+    return values["store"] or parse_store_url(DEFAULT_URL)
+
+
+def _retention(age_us: int, count: int, store: StoreChoice) -> Retention:
     # Failures are what people come back for: they are never kept shorter than other results.
     failed_age_us = max(age_us, Retention().failed_age_us) if age_us else 0
-    return Retention(age_us=age_us, failed_age_us=failed_age_us, count=count)
+    # Bytes are scarce in memory only.
+    in_bytes = Retention().bytes if store.kind == "memory" else 0
+    return Retention(age_us=age_us, failed_age_us=failed_age_us, count=count, bytes=in_bytes)
 
 
 def _manager(values: Mapping[str, Any]) -> ManagerOptions:

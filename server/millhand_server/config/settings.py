@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from millhand_server.config import values
+from millhand_server.config.store_url import DEFAULT_URL, parse_store_url
 from millhand_server.config.values import Parse
 
 #: What the names of our environment variables begin with.
@@ -62,7 +63,12 @@ _SETTINGS = (
     ),
     Setting("host", values.host, "Address to listen on.", "HOST", "127.0.0.1"),
     Setting("port", values.integer(0, 65535), "Port to listen on; 0 picks a free one.", "PORT", 50051),
-    Setting("store", values.text, "Where tasks are kept. Unset: memory:, until there is more.", "URL"),
+    Setting(
+        "store",
+        parse_store_url,
+        f"Where tasks are kept: sqlite:///PATH, or memory: until the process ends. Unset: {DEFAULT_URL}.",
+        "URL",
+    ),
     Setting(
         "max_workers",
         values.integer(1, 10_000),

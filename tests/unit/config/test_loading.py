@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from millhand_server.config.loading import ConfigError, load
-from millhand_server.config.options import SecurityOptions
+from millhand_server.config.options import SecurityOptions, StoreChoice
 from millhand_server.config.settings import SETTINGS
 from millhand_server.engine.options import ManagerOptions
 
@@ -16,7 +16,6 @@ _SAMPLES: dict[str, tuple[str, str, str]] = {
     "max_workers": ("1", "2", "3"),
     "max_tasks": ("1", "2", "3"),
     "max_queued": ("1", "2", "3"),
-    "max_queued_bytes": ("1", "2", "3"),
     "tasks_per_second": ("1", "2", "3.5"),
     "timeout": ("1s", "2s", '"3s"'),
     "retry_delay": ("1s", "2s", '"3s"'),
@@ -35,15 +34,34 @@ _SAMPLES: dict[str, tuple[str, str, str]] = {
 }
 
 #: What means nothing, or nothing different, by itself.
-_ONLY_WITH_OTHERS = {"insecure", "metrics_host", "tls_cert", "tls_key", "client_ca"}
+_ONLY_WITH_OTHERS = {"max_queued_bytes", "insecure", "metrics_host", "tls_cert", "tls_key", "client_ca"}
+
+
+@pytest.mark.parametrize(
+    ("url", "choice"),
+    [
+        ("memory:", StoreChoice()),
+        ("sqlite:///tasks.db", StoreChoice("sqlite", Path("tasks.db").absolute())),
+        ("sqlite:////var/lib/tasks.db", StoreChoice("sqlite", Path("/var/lib/tasks.db"))),
+        ("sqlite:////tmp/a%20b.db?synchronous=normal", StoreChoice("sqlite", Path("/tmp/a b.db"), "NORMAL")),
+    ],
+)
+def test_a_store_is_chosen_by_its_url(url: str, choice: StoreChoice) -> None:
+    options = load({"store": url}, environ={})
+
+    assert options.store.choice == choice
+    assert bool(options.store.retention.bytes) == (choice.kind == "memory")
+
+
+def test_what_waits_in_memory_can_be_bounded_in_bytes() -> None:
+    assert load({"store": "memory:", "max_queued_bytes": "7"}, environ={}).store.max_queued_bytes == 7
 
 
 def test_without_any_setting_the_documented_defaults_serve() -> None:
     options = load({}, environ={})
 
     assert (options.listen.host, options.listen.port) == ("127.0.0.1", 50051)
-    assert options.store.url == "memory:"
-    assert not options.store.chosen
+    assert options.store.choice == StoreChoice("sqlite", Path("millhand.db").absolute(), "FULL")
     assert options.store.retention.age_us == 24 * 3600 * 1_000_000
     assert options.store.retention.failed_age_us == 7 * 24 * 3600 * 1_000_000
     assert options.store.retention.count == 1_000_000
@@ -101,9 +119,26 @@ def test_a_variable_holds_several_handlers_separated_by_commas() -> None:
         ({"host": "0.0.0.0"}, "--host: 0.0.0.0 can be reached from other machines"),
         ({"host": "example.org"}, "--host: example.org can be reached from other machines"),
         ({"files_root": "/no/such"}, "--files-root: /no/such is not a folder"),
-        ({"store": "sqlite:///x.db"}, "--store: sqlite stores are not supported yet"),
+        (
+            {"store": "sqlite://x.db"},
+            "--store: sqlite needs a path, as in sqlite:///millhand.db, not '//x.db'",
+        ),
+        ({"store": "sqlite:///"}, "--store: sqlite needs a path"),
+        ({"store": "sqlite:///x.db?cache=1"}, "--store: sqlite has no option 'cache'; it has synchronous"),
+        (
+            {"store": "sqlite:///x.db?synchronous=OFF"},
+            "--store: synchronous must be FULL or NORMAL, not 'OFF'",
+        ),
+        ({"store": "memory"}, "--store must be a store's URL"),
+        (
+            {"max_queued_bytes": "1"},
+            "--max-queued-bytes bounds what waits in memory, and in this store nothing",
+        ),
         ({"store": "postgresql://h/d"}, "--store: postgresql stores are not supported yet"),
-        ({"store": "redis://h"}, "--store must be a store's URL, such as memory:, not 'redis://h'"),
+        (
+            {"store": "redis://h"},
+            "--store must be a store's URL, such as sqlite:///millhand.db or memory:, not",
+        ),
         (
             {"store": "memory:?x=1"},
             "--store: memory: takes neither a path nor options, and '?x=1'",

@@ -9,6 +9,7 @@ from heapq import heapify, heappop, heapreplace
 import msgspec
 
 from millhand_server.core.ports import LaneHead, Want
+from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import EXPEDITED_PRIORITY, Lane, Task
 from millhand_server.store.memory.heap import LazyHeap
 from millhand_server.store.memory.table import Table
@@ -205,7 +206,8 @@ class _Lane:
         due_us = row.due_us
         priority = EXPEDITED_PRIORITY if row.expedited else row.priority
         self.waiting += 1
-        if due_us <= now_us:
+        # What is queued is due, also when the clock was set back since.
+        if due_us <= now_us or row.status is TaskStatus.QUEUED:
             self._due.push(DueEntry(priority, due_us, row.sequence, row.revision, row.spec.id))
             return
         if self._later is None:

@@ -1,0 +1,105 @@
+"""Keeps the write-ahead log short without making commits wait for it."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+#: From this size on the log is carried over into the database.
+_DUE_BYTES = 16 * 1024 * 1024
+#: Beyond this size something keeps it from being shortened, such as a backup that reads for long.
+_ALARMING_BYTES = 256 * 1024 * 1024
+
+#: How long the end of a checkpoint waits for readers, who read in short pages.
+_PATIENCE_MS = 20
+
+
+class Checkpoints:
+    """A thread with a connection of its own copies the log's pages into the database while others write.
+
+    What was written meanwhile is little: the writer copies it between two groups, where nobody holds a lock
+    that it would have to wait for, and begins the log anew.
+    """
+
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._log = path.with_name(f"{path.name}-wal")
+        self._connect = connect
+        self._is_due = threading.Event()
+        self._copied = threading.Event()
+        self._is_stopped = False
+        #: The writer's: whether one has begun and not ended.
+        self._is_under_way = False
+        self._is_alarmed = False
+        self._thread = threading.Thread(target=self._run, name="millhand-store-checkpoints", daemon=True)
+        self._thread.start()
+
+    def log_bytes(self) -> int:
+        """Returns the size of the write-ahead log. Safe from any thread."""
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def after_commit(self, writing: sqlite3.Connection) -> None:
+        """Ends a checkpoint, or begins one, if it is time. For the writer, between two transactions."""
+        if self._copied.is_set():
+            self._copied.clear()
+            self._begin_anew(writing)
+            self._is_under_way = False
+        elif not self._is_under_way and self.log_bytes() >= _DUE_BYTES:
+            self._is_under_way = True
+            self._is_due.set()
+
+    def stop(self) -> None:
+        """Returns when the thread has ended."""
+        self._is_stopped = True
+        self._is_due.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection = self._connect()
+        try:
+            while self._is_due.wait():
+                # Cleared before the look: who stops sets both, the other way round.
+                self._is_due.clear()
+                if self._is_stopped:
+                    return
+                self._copy(connection)
+                self._copied.set()
+        finally:
+            connection.close()
+
+    def _copy(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            # Such as a full disk. The log keeps what it has, and the next commit asks for another try.
+            logger.warning("the write-ahead log cannot be carried over: %s", error)
+
+    def _begin_anew(self, writing: sqlite3.Connection) -> None:
+        writing.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+        try:
+            writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            logger.warning("the write-ahead log cannot be begun anew: %s", error)
+        finally:
+            writing.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        self._watch(self.log_bytes())
+
+    def _watch(self, size: int) -> None:
+        if size >= _ALARMING_BYTES and not self._is_alarmed:
+            logger.warning(
+                "the write-ahead log %s has %d bytes: another program reads the database without a break",
+                self._log,
+                size,
+            )
+        self._is_alarmed = size >= _ALARMING_BYTES
+
+
+#: How long a lock of another program is waited for.
+BUSY_TIMEOUT_MS = 5_000

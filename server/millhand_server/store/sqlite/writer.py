@@ -1,0 +1,195 @@
+"""The one thread that changes the database: in groups of jobs, with one transaction and one sync a group."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from millhand_server.core.errors import StoreUnavailable
+from millhand_server.core.task import Task
+from millhand_server.store.sqlite.cache import RowCache
+from millhand_server.store.sqlite.faults import Fault, StoreBroken, fault_of, sentence, unavailable
+from millhand_server.store.sqlite.jobs import Job, JobThread
+from millhand_server.store.sqlite.ledger import Ledger
+from millhand_server.store.sqlite.lives import Lives
+from millhand_server.store.sqlite.rows import Columns, Rows
+from millhand_server.store.sqlite.statements import Bulk, statement
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_BY_ID = statement("tasks_by_id")
+_BY_SEQUENCE = statement("tasks_by_sequence")
+_WRITE_LEDGER = statement("write_ledger")
+
+
+class Desk:
+    """What a job works with, on the writing thread: the open transaction, and what is known unread."""
+
+    def __init__(self, connection: sqlite3.Connection, rows: Rows, ledger: Ledger, lives: Lives) -> None:
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+        self.rows = rows
+        self.ledger = ledger
+        self.lives = lives
+        self.cache = RowCache()
+
+    def by_id(self, ids: Sequence[str]) -> dict[str, Task]:
+        """Reads the rows with these ids that exist."""
+        known = {task_id: row for task_id in ids if (row := self.cache.get(task_id)) is not None}
+        unknown = [task_id for task_id in ids if task_id not in known]
+        if unknown:
+            known.update((row.id, row) for row in self.read(_BY_ID, (as_json(unknown),)))
+        return known
+
+    def insert(self, bulk: Bulk, rows: Sequence[Columns]) -> None:
+        """Runs a statement for many rows."""
+        for sql, parameters in bulk.parts(rows):
+            self.execute(sql, parameters)
+
+    def by_sequence(self, sequences: Sequence[int]) -> list[Task]:
+        """Reads rows that exist."""
+        return self.read(_BY_SEQUENCE, (as_json(sequences),))
+
+    def read(self, sql: str, parameters: Columns) -> list[Task]:
+        """Runs a statement that gives whole rows."""
+        return [self.rows.task(row) for row in self.execute(sql, parameters)]
+
+
+class Writer:
+    """Runs jobs. An answer waits for the commit of its group; a job that fails leaves the others alone.
+
+    After a fault that nobody can judge it calls `on_fatal` on the loop with a sentence, once, and takes
+    nothing more.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        desk: Desk,
+        path: Path,
+        *,
+        after_commit: Callable[[sqlite3.Connection], None],
+        on_results: Callable[[int], None],
+        on_fatal: Callable[[str], None],
+    ) -> None:
+        """Takes what to do between two transactions, and whom to tell of the log's last position first."""
+        self._connection = connection
+        self._desk = desk
+        self._path = path
+        self._after_commit = after_commit
+        self._on_results = on_results
+        self._on_fatal = on_fatal
+        self._loop = asyncio.get_running_loop()
+        self._broken: str | None = None
+        self._thread = JobThread("millhand-store-writer", self._do)
+
+    def submit(self, work: Callable[[Desk], T]) -> asyncio.Future[T]:
+        """Has a job done in a transaction."""
+        return self._thread.submit(work)
+
+    async def stop(self) -> None:
+        """Returns when everything submitted before is done, and the sums are in the file."""
+        with contextlib.suppress(StoreUnavailable):  # then they are as they were, and can be counted again
+            await self.submit(lambda desk: desk.execute(_WRITE_LEDGER, desk.ledger.stored()))
+        await self._thread.stop()
+
+    def _do(self, group: Sequence[Job]) -> None:
+        if not group:
+            return
+        before = msgspec.structs.replace(self._desk.ledger)
+        try:
+            self._commit(group, before)
+        except Exception as error:
+            self._fail(group, error)
+            self._undo(before)
+        self._after_commit(self._connection)
+
+    def _commit(self, group: Sequence[Job], before: Ledger) -> None:
+        if self._broken:
+            raise StoreUnavailable(self._broken)
+        execute, ledger = self._connection.execute, self._desk.ledger
+        execute("BEGIN IMMEDIATE")
+        if len(group) == 1:
+            self._run_alone(group[0])
+        else:
+            for job in group:
+                self._run_beside_others(job)
+        if self._broken:
+            raise StoreBroken(self._broken)
+        if ledger.of_results() != before.of_results():
+            execute(_WRITE_LEDGER, ledger.stored())
+        try:
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            if fault_of(error) is not Fault.PASSING:
+                raise self._break(sentence(error, self._path)) from None
+            raise
+        if ledger.last_position != before.last_position:
+            self._on_results(ledger.last_position)
+
+    def _run_alone(self, job: Job) -> None:
+        job.result = job.work(self._desk)
+
+    def _run_beside_others(self, job: Job) -> None:
+        execute, ledger = self._connection.execute, self._desk.ledger
+        before = msgspec.structs.replace(ledger)
+        execute("SAVEPOINT job")
+        try:
+            job.result = job.work(self._desk)
+        except Exception as error:
+            if not self._connection.in_transaction:
+                # SQLite has undone the whole group already.
+                raise
+            execute("ROLLBACK TO job")
+            ledger.set_to(before)
+            self._desk.cache.clear()
+            job.error = self._judged(error)
+        execute("RELEASE job")
+
+    def _fail(self, group: Sequence[Job], error: Exception) -> None:
+        judged = self._judged(error)
+        for job in group:
+            job.error = job.error or judged
+
+    def _undo(self, before: Ledger) -> None:
+        self._desk.ledger.set_to(before)
+        self._desk.cache.clear()
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                self._break(sentence(error, self._path))
+
+    def _judged(self, error: Exception) -> Exception:
+        if not isinstance(error, sqlite3.Error):
+            return error
+        match fault_of(error):
+            case Fault.PASSING:
+                return unavailable(error, self._path)
+            case Fault.FATAL:
+                return self._break(sentence(error, self._path))
+            case Fault.OURS:
+                return error
+
+    def _break(self, why: str) -> StoreBroken:
+        """Takes no more work: what the file holds now, only a new start can tell."""
+        if self._broken is None:
+            self._broken = why
+            logger.critical("%s", why)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+                self._loop.call_soon_threadsafe(self._on_fatal, why)
+        return StoreBroken(why)
+
+
+def as_json(values: Sequence[object]) -> str:
+    """Returns values as what `json_each` reads."""
+    return msgspec.json.encode(values).decode()
