@@ -48,6 +48,7 @@ class Database:
         found = self._lock.acquire()
         try:
             self.writing = self._open_for_writing()
+            self._inode = path.stat().st_ino
             #: The epoch of the log, and the sums.
             self.epoch, self.ledger = self._settle_epoch(found.mark)
         except sqlite3.Error as error:
@@ -153,9 +154,9 @@ class Database:
         return (
             mark is not None
             and mark.epoch == epoch
-            and mark.inode == self.path.stat().st_ino
+            and mark.inode == self._inode
             and mark.position <= ledger.last_position
         )
 
     def _mark(self, position: int) -> Mark:
-        return Mark(self.epoch, self.path.stat().st_ino, position)
+        return Mark(self.epoch, self._inode, position)
