@@ -1,8 +1,11 @@
 """Every client command, as a process, against a real server."""
 
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,6 +98,53 @@ def test_an_error_is_one_sentence_and_its_exit_status(
     assert ended.stderr.startswith(said)
     assert ended.stderr.count("\n") == 1
     assert ended.stdout == ""
+
+
+def test_a_registered_task_is_run_now_by_its_id_alone(millhand: Millhand) -> None:
+    millhand("register", "echo", '{"n": 7}', "--id", "run-now", "--delay", "1h")
+
+    ran = millhand("exec", "--id", "run-now")
+    again = millhand("exec", "--id", "run-now")
+    taken = millhand("exec", "echo", "1", "--id", "run-now")
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, '{"n": 7}\n', "")
+    assert again.stderr.startswith("TASK_COMPLETED: ")
+    assert "if it waits, `millhand exec --id run-now` runs it now" in taken.stderr
+
+
+def test_a_task_belongs_to_the_trace_that_the_command_names(millhand: Millhand) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    ended = millhand("exec", "echo", "1", "--traceparent", trace, "-o", "json")
+
+    assert json.loads(ended.stdout)["task"]["traceparent"] == trace
+
+
+def test_an_error_names_its_request_if_it_is_asked_to(server: ServerProcess, millhand: Millhand) -> None:
+    ended = millhand("exec", "nobody", "-v")
+
+    request_id = ended.stderr.split("; request ")[1].strip()
+    assert request_id in server.stderr.until(request_id)
+    assert "; request " not in millhand("exec", "nobody").stderr
+
+
+def test_ids_of_tasks_are_completed(server: ServerProcess, millhand: Millhand) -> None:
+    millhand("register", "echo", "--id", "completed-late", "--delay", "1h")
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "millhand_server"],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "_MILLHAND_COMPLETE": "bash_complete",
+            "COMP_WORDS": "millhand cancel completed-l",
+            "COMP_CWORD": "2",
+            "MILLHAND_ADDRESS": server.address,
+        },
+    )
+
+    assert ended.stdout == "plain,completed-late\n"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9][0-9;]*m")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+def _without_size() -> dict[str, str]:
+    # Whoever loads readline sets these, pytest's worker processes inherit them, and they outdo the terminal.
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+
+
 class Terminal:
     """A program whose three streams are one terminal."""
 
@@ -37,7 +42,7 @@ class Terminal:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**os.environ, "TERM": "xterm", **variables},
+            env={**_without_size(), "TERM": "xterm", **variables},
         )
         os.close(theirs)
         self._raw = b""

@@ -6,9 +6,9 @@ import pytest
 from tests.contract.steps import change, claim, complete, ids, lane_of, put, read, start
 from tests.fakes.tasks import ECHO, OWNER, ended, handler_failed, new_task
 
-from millhand_server.core.ports import LaneHead, TaskStore, Want
+from millhand_server.core.ports import Claimed, LaneHead, TaskStore, Want
 from millhand_server.core.status import TaskStatus
-from millhand_server.core.task import SECOND_US, Lane, NewTask, Owner
+from millhand_server.core.task import SECOND_US, AttemptKey, Lane, NewTask, Owner
 from millhand_server.core.transition import (
     NOTHING_REPORTED,
     expedited,
@@ -22,13 +22,22 @@ from millhand_server.testing.clock import FakeClock
 SLEEP = Lane("default", "", "sleep")
 
 
+async def test_whoever_wants_nothing_is_given_nothing(store: TaskStore) -> None:
+    await put(store, new_task("a"))
+
+    nothing = await store.claim([], limit=1, owner=OWNER)
+    of_no_lane = await store.claim([Want((), 1)], limit=1, owner=OWNER)
+
+    assert (nothing, of_no_lane) == (Claimed((), ()), Claimed((), ()))
+
+
 async def test_claiming_gives_a_task_to_its_owner_and_leaves_its_status(store: TaskStore) -> None:
     [row] = await put(store, new_task("a"))
 
     [task] = await claim(store)
 
     assert (task.owner, task.attempt, task.status) == (OWNER, 1, TaskStatus.QUEUED)
-    assert task.key == ("a", 1, OWNER.epoch)
+    assert task.key == AttemptKey("a", 1, OWNER.epoch)
     assert task.revision > row.revision
     assert await read(store, "a") == [task]
 

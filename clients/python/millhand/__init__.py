@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from millhand.aio.session import AsyncSession
     from millhand.client import Client
     from millhand.connection import ClientOptions
+    from millhand.enums import CancelOutcome, TaskStatus
     from millhand.errors import (
         AlreadyExists,
         CallCancelled,
@@ -59,20 +60,19 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from millhand.kit import Blob, Cancelled, Failed, Fatal, Handlers, RetryAfter, TaskContext, handler
-    from millhand.protocol.executing import ExecuteOptions
+    from millhand.protocol.executing import ExecuteOptions, WaitOptions
     from millhand.protocol.filters import FilterOptions
+    from millhand.protocol.reading import ReadOptions
     from millhand.protocol.records import (
         CancelAnswer,
         CancelledAll,
         CancelledTask,
-        CancelOutcome,
         CancelResult,
         Gap,
         Progress,
         Registered,
         Result,
         ResultsPage,
-        TaskStatus,
         Waited,
     )
     from millhand.protocol.specs import TaskOptions, task_spec
@@ -89,7 +89,7 @@ _MODULE_OF = {
     "Blob": "millhand.kit",
     "CallCancelled": "millhand.errors",
     "CancelAnswer": "millhand.protocol.records",
-    "CancelOutcome": "millhand.protocol.records",
+    "CancelOutcome": "millhand.enums",
     "CancelResult": "millhand.protocol.records",
     "Cancelled": "millhand.kit",
     "CancelledAll": "millhand.protocol.records",
@@ -124,6 +124,7 @@ _MODULE_OF = {
     "QueueFull": "millhand.errors",
     "QueueNotFound": "millhand.errors",
     "RateLimited": "millhand.errors",
+    "ReadOptions": "millhand.protocol.reading",
     "Registered": "millhand.protocol.records",
     "ResourceExhausted": "millhand.errors",
     "Result": "millhand.protocol.records",
@@ -145,7 +146,7 @@ _MODULE_OF = {
     "TaskNotFound": "millhand.errors",
     "TaskOptions": "millhand.protocol.specs",
     "TaskSpec": "millhand.v1.task_pb2",
-    "TaskStatus": "millhand.protocol.records",
+    "TaskStatus": "millhand.enums",
     "TaskTimedOut": "millhand.errors",
     "TooManyStreams": "millhand.errors",
     "Unauthenticated": "millhand.errors",
@@ -153,6 +154,7 @@ _MODULE_OF = {
     "UnexpectedOutput": "millhand.errors",
     "Unsupported": "millhand.errors",
     "Violation": "millhand.errors",
+    "WaitOptions": "millhand.protocol.executing",
     "WaitTimedOut": "millhand.errors",
     "Waited": "millhand.protocol.records",
     "WorkerLost": "millhand.errors",
@@ -203,6 +205,7 @@ __all__ = [
     "QueueFull",
     "QueueNotFound",
     "RateLimited",
+    "ReadOptions",
     "Registered",
     "ResourceExhausted",
     "Result",
@@ -232,6 +235,7 @@ __all__ = [
     "UnexpectedOutput",
     "Unsupported",
     "Violation",
+    "WaitOptions",
     "WaitTimedOut",
     "Waited",
     "WorkerLost",

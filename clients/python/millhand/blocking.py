@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from millhand.protocol.operations import Pages
 from millhand.protocol.steps import Operation, Step
+from millhand.signature import signature_of
 from millhand.v1 import task_pb2
 
 _P = ParamSpec("_P")
@@ -46,6 +47,7 @@ def blocking(
     def method(self: Blocking[_Core], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return self._run(operation(self._core, *args, **kwargs))
 
+    method.__signature__ = signature_of(operation)  # type: ignore[attr-defined]  # what inspect looks for
     return cast("Callable[Concatenate[Blocking[_Core], _P], _T]", method)
 
 
@@ -58,6 +60,7 @@ def iterating(
     def method(self: Blocking[_Core], /, *args: _P.args, **kwargs: _P.kwargs) -> Iterator[task_pb2.Task]:
         return _tasks(self, listing(self._core, *args, **kwargs))
 
+    method.__signature__ = signature_of(listing, "Iterator[task_pb2.Task]")  # type: ignore[attr-defined]
     return cast("Callable[Concatenate[Blocking[_Core], _P], Iterator[task_pb2.Task]]", method)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import grpc
 
@@ -14,13 +15,14 @@ from millhand.protocol import executing, operations, reading, records
 from millhand.protocol.ids import new_id
 from millhand.protocol.live_session import LiveSession
 from millhand.protocol.reconnect import Clock
+from millhand.protocol.resume import OnGap
 from millhand.protocol.steps import Terms
 from millhand.reader import LogReader, begun
 from millhand.session import Session
 
 _T = TypeVar("_T")
-_Read = records.Result | records.Gap | records.Progress
-_Cancelled = records.CancelledTask | records.Gap
+#: What to do about gaps that leaves none among the records.
+_NoGaps = Literal["raise"] | Callable[[records.Gap], None]
 
 
 class Client(Blocking[Terms]):
@@ -101,6 +103,34 @@ class Client(Blocking[Terms]):
         """
         return self._run(executing.execute(self._core, handler, payload, result_type, **options))
 
+    @overload
+    def execute_registered(
+        self, task_id: str, *, result_type: type[_T], **options: Unpack[executing.WaitOptions]
+    ) -> _T: ...
+
+    @overload
+    def execute_registered(
+        self, task_id: str, *, result_type: None = None, **options: Unpack[executing.WaitOptions]
+    ) -> Any: ...
+
+    def execute_registered(
+        self, task_id: str, *, result_type: Any = None, **options: Unpack[executing.WaitOptions]
+    ) -> Any:
+        """Runs a registered task now, whatever it waits for, and returns its output.
+
+        Args:
+            task_id: Which one. What it does was said when it was registered.
+            result_type: As in `execute`.
+            options: How to wait: see `WaitOptions`.
+
+        Raises:
+            TaskAlreadyStarted: If it runs already; `wait(ids=[task_id])` waits for it.
+            TaskCompleted, TaskCancelledError: If it had ended before.
+            TaskNotFound: If there is no such task.
+            TaskFailed, TaskTimedOut, UnexpectedOutput, WaitTimedOut: As `execute`.
+        """
+        return self._run(executing.execute_registered(self._core, task_id, result_type, **options))
+
     register = blocking(operations.register)
     register_many = blocking(operations.register_many)
     execute_task = blocking(executing.execute_task)
@@ -112,13 +142,79 @@ class Client(Blocking[Terms]):
     cancel = blocking(operations.cancel)
     cancel_all = blocking(operations.cancel_all)
     cancel_all_and_wait = blocking(operations.cancel_all_and_wait)
-    results = begun(LogReader[_Read], reading.results)
-    cancelled = begun(LogReader[_Cancelled], reading.cancelled)
     results_page = blocking(operations.results_page)
     handlers = blocking(operations.handlers)
     info = blocking(operations.info)
     start_workers = blocking(operations.start_workers)
     shutdown = blocking(operations.shutdown)
+
+    @overload
+    def results(
+        self,
+        *,
+        on_gap: _NoGaps,
+        include_progress: Literal[False] = False,
+        **options: Unpack[reading.ReadOptions],
+    ) -> LogReader[records.Result]: ...
+
+    @overload
+    def results(
+        self, *, on_gap: _NoGaps, include_progress: Literal[True], **options: Unpack[reading.ReadOptions]
+    ) -> LogReader[records.Result | records.Progress]: ...
+
+    @overload
+    def results(
+        self,
+        *,
+        on_gap: OnGap = "yield",
+        include_progress: Literal[False] = False,
+        **options: Unpack[reading.ReadOptions],
+    ) -> LogReader[records.Result | records.Gap]: ...
+
+    @overload
+    def results(
+        self, *, on_gap: OnGap = "yield", include_progress: bool, **options: Unpack[reading.ReadOptions]
+    ) -> LogReader[records.Result | records.Gap | records.Progress]: ...
+
+    def results(
+        self,
+        *,
+        on_gap: OnGap = "yield",
+        include_progress: bool = False,
+        **options: Unpack[reading.ReadOptions],
+    ) -> LogReader[Any]:
+        """Results as tasks end, each once, across lost connections and restarts.
+
+        A `Gap` among them stands for results that cannot be given any more. Type checkers know that there is
+        none with another `on_gap`, and no `Progress` without `include_progress`.
+
+        Args:
+            on_gap: "yield" gives a `Gap` in its place, "raise" raises ResultsMissed there, and a function is
+                called with it.
+            include_progress: Whether to give `Progress` records, too.
+            options: Where to begin, where to end and of which tasks: see `ReadOptions`, `FilterOptions`.
+        """
+        read = reading.results(self._core, on_gap=on_gap, include_progress=include_progress, **options)
+        return begun(LogReader(read, self._perform))
+
+    @overload
+    def cancelled(
+        self, *, on_gap: _NoGaps, after: str = "", follow: bool = True, outlive_shutdown: bool = True
+    ) -> LogReader[records.CancelledTask]: ...
+
+    @overload
+    def cancelled(
+        self, *, on_gap: OnGap = "yield", after: str = "", follow: bool = True, outlive_shutdown: bool = True
+    ) -> LogReader[records.CancelledTask | records.Gap]: ...
+
+    def cancelled(
+        self, *, on_gap: OnGap = "yield", after: str = "", follow: bool = True, outlive_shutdown: bool = True
+    ) -> LogReader[Any]:
+        """Tasks as they become CANCELLED; everything else as in `results`."""
+        read = reading.cancelled(
+            self._core, on_gap=on_gap, after=after, follow=follow, outlive_shutdown=outlive_shutdown
+        )
+        return begun(LogReader(read, self._perform))
 
     def session(self, session_id: str = "") -> Session:
         """Opens a session; give the id of an earlier one to go on with its tasks."""

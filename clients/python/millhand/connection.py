@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,19 @@ from millhand.protocol import times
 from millhand.protocol.steps import Stream, Terms
 
 _Path = str | os.PathLike[str]
+
+#: What a file for TLS must have in it.
+_CERTIFICATE, _KEY = "certificate", "private key"
+
+
+class UselessFile(ValueError):
+    """A file for TLS does not have in it what its option is for."""
+
+    def __init__(self, option: str, path: _Path, lacks: str) -> None:
+        super().__init__(f"{option} {os.fspath(path)} has no {lacks} in PEM")
+        self.option = option
+        self.path = os.fspath(path)
+        self.lacks = lacks
 
 
 class ClientOptions(TypedDict, total=False):
@@ -86,13 +100,16 @@ class Connection:
 
         Raises:
             OSError: If a file cannot be read.
+            UselessFile: If a file has no certificate, or no key.
             ValueError: If a token would travel in the clear.
         """
         if self.credentials is not None:
             return self.credentials
         if self.tls_ca or self.tls_cert:
             return grpc.ssl_channel_credentials(
-                _content(self.tls_ca), _content(self.tls_key), _content(self.tls_cert)
+                _content("tls_ca", self.tls_ca, _CERTIFICATE),
+                _content("tls_key", self.tls_key, _KEY),
+                _content("tls_cert", self.tls_cert, _CERTIFICATE),
             )
         if self.token and not self.insecure_token and not is_loopback(self.address):
             raise ValueError(
@@ -119,5 +136,11 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-def _content(path: _Path | None) -> bytes | None:
-    return Path(path).read_bytes() if path else None
+def _content(option: str, path: _Path | None, wanted: str) -> bytes | None:
+    if not path:
+        return None
+    content = Path(path).read_bytes()
+    # gRPC takes any file, and then says of every server that it does not answer.
+    if re.search(rb"-----BEGIN [A-Z ]*" + wanted.upper().encode() + b"-----", content) is None:
+        raise UselessFile(option, path, wanted)
+    return content

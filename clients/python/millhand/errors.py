@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from millhand.enums import TaskStatus
+
 if TYPE_CHECKING:
     from millhand.v1 import task_pb2, task_service_pb2
 
@@ -73,16 +75,25 @@ class MillhandError(Exception):
         self.retry_after = retry_after
         self.request_id = request_id
 
+    @property
+    def unsaid(self) -> tuple[Violation, ...]:
+        """The violations that the message does not tell of already; often it tells of the first."""
+        return tuple(one for one in self.violations if not _says(self.message, one))
+
     def __str__(self) -> str:
         parts = [self.reason or self.code.name, ": ", self.message or "no message was given"]
-        for violation in self.violations:
-            sentence = f"{violation.field}: {violation.description}"
-            # Often the message is the one violation already: said once is enough.
-            if self.message not in (sentence, violation.description):
-                parts.append(f"; {sentence}")
+        parts += [f"; {violation.field}: {violation.description}" for violation in self.unsaid]
         if self.request_id:
             parts.append(f" (request {self.request_id})")
         return "".join(parts)
+
+
+def _says(message: str, violation: Violation) -> bool:
+    """Whether a message has a violation in it, with its field or the end of it: the start may be implied."""
+    steps = violation.field.split(".")
+    fields = [".".join(steps[start:]) for start in range(len(steps))]
+    sentences = [f"{field}{joint}{violation.description}" for field in fields for joint in (" ", ": ")]
+    return message == violation.description or any(sentence in message for sentence in sentences)
 
 
 class InvalidArgument(MillhandError, ValueError):
@@ -275,6 +286,11 @@ class TaskDidNotComplete(MillhandError):
     def task(self) -> task_pb2.Task | None:
         """The task as it ended, where the server told."""
         return self.result.task if self.result is not None else None
+
+    @property
+    def status(self) -> TaskStatus | None:
+        """The status that the task ended with, where the server told."""
+        return TaskStatus(self.result.task.status) if self.result is not None else None
 
 
 class TaskFailed(TaskDidNotComplete):

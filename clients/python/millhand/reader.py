@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
+from typing import Generic, Self, TypeVar, cast
 
 from millhand.blocking import Blocking, blocking
 from millhand.protocol.reading import LogReading
 from millhand.protocol.resume import Record
-from millhand.protocol.steps import Terms
 
-_P = ParamSpec("_P")
-_Item = TypeVar("_Item", bound=Record)
-_Reader = TypeVar("_Reader", bound="LogReader[Any]")
+_Item_co = TypeVar("_Item_co", bound=Record, covariant=True)
 
 
-class LogReader(Blocking[LogReading], Generic[_Item]):
+class LogReader(Blocking[LogReading], Generic[_Item_co]):
     """An iterator over records that reconnects and goes on from its cursor: each record once, gaps announced.
 
     It has begun: the server has named its place in the log, and no later record is missed. For one thread at
@@ -36,14 +32,14 @@ class LogReader(Blocking[LogReading], Generic[_Item]):
         """Ends the iteration and the stream below it."""
         self._core.close()
 
-    def __iter__(self) -> Iterator[_Item]:
+    def __iter__(self) -> Iterator[_Item_co]:
         return self
 
-    def __next__(self) -> _Item:
+    def __next__(self) -> _Item_co:
         record = self._run(self._core.next_record())
         if record is None:
             raise StopIteration
-        return cast(_Item, record)
+        return cast(_Item_co, record)
 
     def __enter__(self) -> Self:
         return self
@@ -54,15 +50,7 @@ class LogReader(Blocking[LogReading], Generic[_Item]):
         self.close()
 
 
-def begun(
-    reader: type[_Reader], read: Callable[Concatenate[Terms, _P], LogReading]
-) -> Callable[Concatenate[Blocking[Terms], _P], _Reader]:
-    """The method that reads the log in a certain way, and returns when the reading has begun."""
-
-    @wraps(read)
-    def method(self: Blocking[Terms], /, *args: _P.args, **kwargs: _P.kwargs) -> _Reader:
-        opened = reader(read(self._core, *args, **kwargs), self._perform)
-        opened.begin()
-        return opened
-
-    return cast("Callable[Concatenate[Blocking[Terms], _P], _Reader]", method)
+def begun(reader: LogReader[_Item_co]) -> LogReader[_Item_co]:
+    """The reader, once the server has named its place in the log."""
+    reader.begin()
+    return reader

@@ -12,7 +12,7 @@ from millhand.blocking import Blocking, blocking
 from millhand.protocol import requests
 from millhand.protocol.live_session import LiveSession
 from millhand.protocol.records import Registered
-from millhand.protocol.resume import Record
+from millhand.protocol.resume import SessionRecord
 from millhand.protocol.session import Answer
 from millhand.protocol.steps import Operation, Step, Tell, Until
 from millhand.v1 import task_pb2
@@ -68,7 +68,7 @@ class Session(Blocking[LiveSession]):
         self._run(self._core.register_soon(specs, mode, lambda answer: _settle(future, answer)))
         return future
 
-    def results(self) -> Iterator[Record]:
+    def results(self) -> Iterator[SessionRecord]:
         """The subscription's records as they come, each once; `Gap` and `Progress` are among them.
 
         Ends when the session has: after `finish`, once the server has delivered everything.

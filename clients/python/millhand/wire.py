@@ -13,6 +13,8 @@ from millhand.protocol.status import DETAILS_KEY, error_from_call
 #: The initial metadata in which ExecuteTask names its task before there is a result.
 _TASK_ID_KEY = "millhand-task-id"
 
+_HUNG_UP = "if the server serves TLS, give tls_ca, and tls_cert and tls_key if it asks for a certificate"
+
 
 class Caller:
     """Who calls: a process that has not forked since, with a client that is not closed, and its token."""
@@ -52,11 +54,19 @@ def mapped(error: grpc.RpcError, request_id: str) -> errors.MillhandError:
         return errors.CallCancelled(f"{error}", request_id=request_id)
     details = _value_of(call.trailing_metadata(), DETAILS_KEY)
     known = details if isinstance(details, bytes) else None
-    exception = error_from_call(call.code(), call.details() or "", known, request_id)
+    message = _advised(call.code(), call.details() or "")
+    exception = error_from_call(call.code(), message, known, request_id)
     task_id = _value_of(call.initial_metadata(), _TASK_ID_KEY)
     if isinstance(task_id, str):
         exception.metadata.setdefault("task_id", task_id)
     return exception
+
+
+def _advised(code: grpc.StatusCode, said: str) -> str:
+    # All that one sees of TLS on the other side is that it hangs up.
+    if code is grpc.StatusCode.UNAVAILABLE and "failed to connect" in said and "Socket closed" in said:
+        return f"{said}; {_HUNG_UP}"
+    return said
 
 
 def _value_of(metadata: Any, key: str) -> str | bytes | None:

@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -23,6 +24,13 @@ _OF_A_TASK = (
     *("worker", "wait_ms", "run_ms", "reason"),
 )
 
+#: What lines about a call carry; a person reads it in their message.
+_OF_A_CALL = ("method", "code", "took_ms")
+
+#: What parts a message from the frames of a traceback below it, and what Python writes above them.
+_FRAMES = '\n  File "'
+_HEAD = "Traceback (most recent call last):"
+
 
 def configure(options: LogOptions) -> None:
     """Sends every logger of the process to standard error, replacing what was configured before."""
@@ -31,6 +39,8 @@ def configure(options: LogOptions) -> None:
     logging.basicConfig(level=options.level.upper(), handlers=[handler], force=True)
     # asyncio's debug lines, one per slow callback, are about this program's inside and not its work.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # So are gRPC's, about the loops and pollers that it uses.
+    logging.getLogger("grpc").setLevel(max(logging.INFO, logging.getLogger().level))
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -70,31 +80,37 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         ids = " ".join(f"{name}={_shown(value)}" for name, value in _ids_of(record).items())
-        line = f"{_time_of(record)} {record.levelname} {record.name}: {record.getMessage()}"
-        lines = [f"{line} [{ids}]" if ids else line, _traceback_of(self, record)]
-        return "\n".join(filter(None, lines))
+        message, trace = _told(self, record)
+        line = f"{_time_of(record)} {record.levelname} {record.name}: {message}"
+        return "\n".join(filter(None, [f"{line} [{ids}]" if ids else line, trace]))
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, and ids and traceback where there are any."""
 
     def format(self, record: logging.LogRecord) -> str:
+        message, trace = _told(self, record)
         entry: dict[str, object] = {
             "time": _time_of(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": message,
             **_ids_of(record),
+            **_named(record, _OF_A_CALL),
         }
-        if trace := _traceback_of(self, record):
+        if trace:
             entry["error"] = trace
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
 def _ids_of(record: logging.LogRecord) -> dict[str, object]:
-    ids = {"request_id": current_request_id.get() or None}
-    ids |= {name: getattr(record, name, None) for name in _OF_A_TASK}
-    return {name: value for name, value in ids.items() if value is not None}
+    request_id = current_request_id.get()
+    return {**({"request_id": request_id} if request_id else {}), **_named(record, _OF_A_TASK)}
+
+
+def _named(record: logging.LogRecord, names: Sequence[str]) -> dict[str, object]:
+    found = {name: getattr(record, name, None) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _shown(value: object) -> str:
@@ -108,7 +124,14 @@ def _time_of(record: logging.LogRecord) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _traceback_of(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    if not record.exc_info:
-        return ""
-    return formatter.formatException(record.exc_info)
+def _told(formatter: logging.Formatter, record: logging.LogRecord) -> tuple[str, str]:
+    """Returns the message, and the traceback or nothing.
+
+    What a handler raised is logged as a message with the frames alone below it: the text of an exception may
+    quote a payload.
+    """
+    message, frames, below = record.getMessage().partition(_FRAMES)
+    trace = f"{_HEAD}{frames}{below}".rstrip("\n") if frames else ""
+    if record.exc_info:
+        trace = formatter.formatException(record.exc_info)
+    return message, trace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from millhand import TaskStatus
     from millhand.v1.handler_pb2 import Handler
+    from millhand_server.config.client import ClientOptions
 
 
 @click.command
@@ -80,7 +82,23 @@ def _about(connection: Connection, handler: Handler) -> Iterator[tuple[str, str]
     for name, value in connection.types.to_dict(handler.defaults).items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield f"default {name}", "none" if shown == "0s" else shown
-    yield "example", handler.example
+    yield "example", pasted(handler.example, connection.options)
+
+
+def pasted(example: str, options: ClientOptions) -> str:
+    """Returns a server's example for grpcurl with the files that this command line was given.
+
+    The server cannot know them, and writes names that may be meant.
+    """
+    head, data, rest = example.partition(" -d ")
+    if options.tls_ca is not None and head.startswith("grpcurl") and "-plaintext" not in head:
+        head = head.replace("grpcurl", f"grpcurl -cacert {shlex.quote(options.tls_ca)}", 1)
+    if options.tls_cert is not None and options.tls_key is not None:
+        shown = f"-cert {shlex.quote(options.tls_cert)} -key {shlex.quote(options.tls_key)}"
+        head = head.replace("-cert client.pem -key client.key", shown)
+    if options.token_file is not None:
+        head = head.replace("$MILLHAND_TOKEN", f"$(cat {shlex.quote(options.token_file)})")
+    return head + data + rest
 
 
 def _isolation(handler: Handler) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from millhand_server.cli.completion import task_ids as known_ids
 from millhand_server.cli.connection import Connection, connect, connected
 from millhand_server.cli.filters import filter_of, filtered
 from millhand_server.cli.parameters import duration, text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.argument("task_ids", metavar="[ID]...", nargs=-1, type=text)
+@click.argument("task_ids", metavar="[ID]...", nargs=-1, type=text, shell_complete=known_ids)
 @click.option("--all", "every", is_flag=True, help="Every task, or every one that the options choose.")
 @filtered
 @click.option("--reason", default="", metavar="TEXT", help="Why; the task keeps it.")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -25,13 +26,16 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 #: Where the options are kept that find the server: no command has to pass them on.
 _SERVER = "millhand.server"
 
+_VERBOSE = "millhand.verbose"
+
 
 @dataclass(frozen=True)
 class Connection:
-    """A client, and the message types that its server knows."""
+    """A client, the message types that its server knows, and the options that found it."""
 
     client: Client
     types: Types
+    options: ClientOptions
 
 
 def connected(command: _Command) -> _Command:
@@ -51,7 +55,8 @@ def connect(*, clock: Any = None) -> Iterator[Connection]:
         try:
             yield connection
         except MillhandError as error:
-            click.echo(sentence(error, options), err=True)
+            verbose = click.get_current_context().meta.get(_VERBOSE, False)
+            click.echo(sentence(error, options, verbose=verbose), err=True)
             raise SystemExit(exit_status(error)) from None
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
@@ -69,9 +74,10 @@ def connection_to(options: ClientOptions, *, clock: Any = None, **limits: Any) -
     from millhand import Client
     from millhand_server.cli.types import Types
 
-    channel = _open(options)
-    with Client(channel=channel, token=options.token, name="millhand-cli", clock=clock, **limits) as client:
-        yield Connection(client, Types(channel))
+    token = _token(options)
+    channel = _open(options, token)
+    with Client(channel=channel, token=token, name="millhand-cli", clock=clock, **limits) as client:
+        yield Connection(client, Types(channel), options)
 
 
 def completed_options(context: click.Context) -> ClientOptions:
@@ -80,7 +86,10 @@ def completed_options(context: click.Context) -> ClientOptions:
 
 
 def _server_options() -> ClientOptions:
-    options = client_options(**click.get_current_context().meta.get(_SERVER, {}))
+    given = click.get_current_context().meta.get(_SERVER, {})
+    if given.get("token") and given.get("token_file"):
+        raise click.UsageError("give --token or --token-file, not both")
+    options = client_options(**given)
     try:
         check_address(options.address)
     except ValueError as refusal:
@@ -88,15 +97,29 @@ def _server_options() -> ClientOptions:
     return options
 
 
-def _open(options: ClientOptions) -> grpc.Channel:
+def _token(options: ClientOptions) -> str | None:
+    if options.token_file is None:
+        return options.token
+    try:
+        token = Path(options.token_file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as failure:
+        said = failure.strerror if isinstance(failure, OSError) else "it is no text"
+        raise click.UsageError(f"--token-file {options.token_file} cannot be read: {said}") from None
+    if not token:
+        raise click.UsageError(f"--token-file {options.token_file} is empty")
+    return token
+
+
+def _open(options: ClientOptions, token: str | None) -> grpc.Channel:
     from millhand.channel import open_channel
     from millhand.connection import Connection as Target
+    from millhand.connection import UselessFile
 
     if (options.tls_cert is None) != (options.tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key come together")
     target = Target(
         options.address,
-        token=options.token,
+        token=token,
         tls_ca=options.tls_ca,
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
@@ -104,8 +127,11 @@ def _open(options: ClientOptions) -> grpc.Channel:
     try:
         return open_channel(target)
     except OSError as failure:
-        flag = next(flag for flag, path in _files(options) if path == failure.filename)
+        flag = _flag_of(options, failure.filename)
         raise click.UsageError(f"{flag} {failure.filename} cannot be read: {failure.strerror}") from None
+    except UselessFile as failure:
+        flag = f"--{failure.option.replace('_', '-')}"
+        raise click.UsageError(f"{flag} {failure.path} has no {failure.lacks} (PEM)") from None
     except ValueError:
         raise click.UsageError(
             f"a token for {options.address} would cross the network in the clear, where anybody on the way "
@@ -113,16 +139,17 @@ def _open(options: ClientOptions) -> grpc.Channel:
         ) from None
 
 
-def _files(options: ClientOptions) -> list[tuple[str, str | None]]:
-    return [
-        ("--tls-ca", options.tls_ca),
-        ("--tls-cert", options.tls_cert),
-        ("--tls-key", options.tls_key),
-    ]
+def _flag_of(options: ClientOptions, path: str) -> str:
+    files = {"--tls-ca": options.tls_ca, "--tls-cert": options.tls_cert, "--tls-key": options.tls_key}
+    return next(flag for flag, given in files.items() if given == path)
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     context.meta.setdefault(_SERVER, {})[parameter.name] = value
+
+
+def _keep_verbose(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[_VERBOSE] = value
 
 
 def _server_option(flag: str, metavar: str, meaning: str) -> Callable[[_Command], _Command]:
@@ -132,6 +159,9 @@ def _server_option(flag: str, metavar: str, meaning: str) -> Callable[[_Command]
 _OPTIONS = (
     _server_option("--address", "HOST:PORT", "The server. Unset: MILLHAND_ADDRESS, else 127.0.0.1:50051."),
     _server_option("--token", "TOKEN", "Sent with every call. Unset: MILLHAND_TOKEN."),
+    _server_option(
+        "--token-file", "FILE", "Where the token is. Unset: MILLHAND_TOKEN_FILE, if there is no token."
+    ),
     _server_option("--tls-ca", "FILE", "Who signed the server's certificate (PEM); turns TLS on."),
     _server_option(
         "--tls-cert",
@@ -146,5 +176,13 @@ _OPTIONS = (
         default="table",
         show_default=True,
         help="For people, or for programs: JSON, one object a line.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_keep_verbose,
+        help="With an error, also the id that its request has in the server's log.",
     ),
 )

@@ -10,7 +10,7 @@ import click
 from millhand_server.cli.connection import Connection, connect, connected
 from millhand_server.cli.parameters import duration
 from millhand_server.cli.printing import print_json, print_output
-from millhand_server.cli.specs import described, spec_of
+from millhand_server.cli.specs import described_or_registered, registered_id, spec_of
 from millhand_server.cli.task_text import reason_text, short_status_of
 from millhand_server.cli.terminal import StatusLine, looking_on
 
@@ -21,26 +21,31 @@ if TYPE_CHECKING:
 
 
 @click.command("exec")
-@described
+@described_or_registered
 @click.option(
     "--wait", metavar="D", type=duration, help="How long to wait for it. Unset: as long as it takes."
 )
 @click.option("--cancel-on-timeout", is_flag=True, help="Cancel it when --wait is over; else it goes on.")
 @connected
-def execute(output: str, wait: timedelta | None, cancel_on_timeout: bool, **spec_options: Any) -> None:
+def execute(
+    output: str, wait: timedelta | None, cancel_on_timeout: bool, handler: str | None, **spec_options: Any
+) -> None:
     """Run a task, wait for it and print its output.
 
-    JSON is what the handler is given; - reads it from standard input. Ctrl-C leaves the task running.
+    JSON is what the handler is given; - reads it from standard input. Without a HANDLER it is the registered
+    task with that --id which is run, now and whatever it waits for. Ctrl-C leaves the task running.
     """
     with connect() as connection:
-        spec = spec_of(connection, **spec_options)
+        target = (
+            registered_id(**spec_options) if handler is None else spec_of(connection, handler, **spec_options)
+        )
         try:
-            with looking_on(_state_of(connection.client, spec)):
+            with looking_on(_state_of(connection.client, _id_of(target))):
                 result = connection.client.execute_task(
-                    spec, timeout=wait, cancel_on_timeout=cancel_on_timeout
+                    target, timeout=wait, cancel_on_timeout=cancel_on_timeout
                 )
         except KeyboardInterrupt:
-            name = spec.id or f"with the key {spec.idempotency_key}"
+            name = _id_of(target) or "with that key"
             click.echo(f"the task {name} goes on: `millhand get`, `millhand cancel`", err=True)
             raise
         _print(connection, result, output)
@@ -55,18 +60,22 @@ def _print(connection: Connection, result: Any, output: str) -> None:
         raise result.error
 
 
-def _state_of(client: Client, spec: TaskSpec) -> Callable[[StatusLine], None]:
+def _id_of(target: TaskSpec | str) -> str:
+    return target if isinstance(target, str) else target.id
+
+
+def _state_of(client: Client, task_id: str) -> Callable[[StatusLine], None]:
     """Shows how far the task is, or why it does not run. One that is known by its key alone shows nothing."""
 
     def look(line: StatusLine) -> None:
-        if not spec.id:
+        if not task_id:
             return
-        task = client.get(spec.id)
+        task = client.get(task_id)
         attempt = f"attempt {task.attempt}: " if task.attempt > 1 else ""
         if task.HasField("progress"):
-            line.say(f"{spec.handler}  {attempt}{task.progress.message or 'running'}", task.progress.fraction)
+            line.say(f"{task.handler}  {attempt}{task.progress.message or 'running'}", task.progress.fraction)
         else:
-            line.say(f"{spec.handler}  {attempt}{_standing(client, task)}")
+            line.say(f"{task.handler}  {attempt}{_standing(client, task)}")
 
     return look
 

@@ -32,14 +32,17 @@ def exit_status(error: millhand.MillhandError) -> int:
             return ERROR
 
 
-def sentence(error: millhand.MillhandError, options: ClientOptions) -> str:
-    """Says what happened, by what reason, and what to do about it."""
+def sentence(error: millhand.MillhandError, options: ClientOptions, *, verbose: bool = False) -> str:
+    """Says what happened, by what reason, and what to do about it; if `verbose` also in which request."""
+    request = [f"request {error.request_id}"] if verbose and error.request_id else []
     if isinstance(error, millhand.Unavailable) and not error.reason:
-        return _unreachable(error.message, options)
+        return "; ".join([_unreachable(error.message, options), *request])
     reason = error.reason or error.code.name
     text = printable(error.message) or "the server gave no message"
     advice = _advice(error)
-    return "; ".join([f"{reason}: {text}", *_violations(error, text), *([advice] if advice else [])])
+    return "; ".join(
+        [f"{reason}: {text}", *_violations(error, text), *([advice] if advice else []), *request]
+    )
 
 
 #: What gRPC says of a connection that came to nothing, and what to say of it. The first that fits holds.
@@ -70,9 +73,9 @@ def _violations(error: millhand.MillhandError, text: str) -> Iterator[str]:
     if not isinstance(error, millhand.InvalidArgument):
         # Whatever else names a field has said all of it.
         return
-    for violation in error.violations:
+    for violation in error.unsaid:
         field, description = printable(violation.field), printable(violation.description)
-        # Often the message has the one violation already.
+        # Of one alone it is enough that the message says what is wrong.
         if len(error.violations) > 1 or description not in text:
             yield f"{field}: {description}"
 
@@ -85,7 +88,12 @@ def _advice(error: millhand.MillhandError) -> str:
     if isinstance(error, millhand.WaitTimedOut) and error.metadata.get("task_id"):
         return f"`millhand get {error.metadata['task_id']}` shows it"
     if isinstance(error, millhand.Unauthenticated):
-        return "give --token, or set MILLHAND_TOKEN"
+        return "give --token-file or --token, or set MILLHAND_TOKEN"
+    if isinstance(error, millhand.PermissionDenied) and "scope" in error.message:
+        return "ask for a token with that scope; whoever runs the server makes one with `millhand token`"
+    if isinstance(error, millhand.AlreadyExists) and error.metadata.get("task_id"):
+        task_id = error.metadata["task_id"]
+        return f"`millhand get {task_id}` shows it; if it waits, `millhand exec --id {task_id}` runs it now"
     if error.retry_after is not None:
         return f"retry after {error.retry_after.total_seconds():g} s"
     if isinstance(error, millhand.InternalError) and error.request_id:

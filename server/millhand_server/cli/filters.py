@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from millhand_server.cli.parameters import instant, label
+from millhand_server.cli.task_text import DEADLINE
 
 if TYPE_CHECKING:
-    from millhand import FilterOptions, TaskStatus
+    from millhand import FilterOptions
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -25,9 +26,16 @@ _STATUSES = (
     "failed",
     "cancelled",
     "context_deadline_reached",
-    # As tables shorten it.
-    "deadline",
 )
+
+
+class _Status(click.Choice[str]):
+    """A status; the one that tables shorten may be written as they do, and is offered once."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        shortened = isinstance(value, str) and value.upper() == DEADLINE
+        return super().convert("context_deadline_reached" if shortened else value, param, ctx)
+
 
 _OPTIONS = (
     click.option("--handler", "handlers", metavar="NAME", multiple=True, help="Of any of these handlers."),
@@ -35,7 +43,7 @@ _OPTIONS = (
     click.option(
         "--status",
         "statuses",
-        type=click.Choice(_STATUSES, case_sensitive=False),
+        type=_Status(_STATUSES, case_sensitive=False),
         multiple=True,
         help="With any of these statuses.",
     ),
@@ -67,11 +75,13 @@ def filter_of(
     created_before: datetime | None,
 ) -> FilterOptions:
     """Turns the options into the client's; what was not given is left out, which matches every task."""
+    from millhand import TaskStatus
+
     chosen: dict[str, Any] = {
         "ids": ids,
         "handlers": handlers,
         "queues": queues,
-        "statuses": [_status(status) for status in statuses],
+        "statuses": [TaskStatus[status.upper()] for status in statuses],
         "labels": dict(labels),
         "correlation_id": correlation_id,
         "created_after": created_after,
@@ -79,9 +89,3 @@ def filter_of(
     }
     given: FilterOptions = {key: value for key, value in chosen.items() if value}  # type: ignore[assignment]
     return given
-
-
-def _status(name: str) -> TaskStatus:
-    from millhand import TaskStatus
-
-    return TaskStatus.CONTEXT_DEADLINE_REACHED if name == "deadline" else TaskStatus[name.upper()]

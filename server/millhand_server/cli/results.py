@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from millhand_server.cli.completion import task_ids as known_ids
 from millhand_server.cli.connection import Connection, connect, connected
 from millhand_server.cli.filters import filter_of, filtered
 from millhand_server.cli.parameters import text
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     metavar="ID",
     type=text,
     multiple=True,
+    shell_complete=known_ids,
     help="Of these tasks; ends when all have ended.",
 )
 @filtered

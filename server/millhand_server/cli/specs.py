@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import millhand
-from millhand_server.cli.completion import handler_names
+from millhand_server.cli.completion import handler_names, task_ids
 from millhand_server.cli.parameters import JsonValue, duration, instant, json_value, label, text
 
 if TYPE_CHECKING:
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_HANDLER = click.argument("handler", type=text, shell_complete=handler_names)
+_HANDLER_OR_NONE = click.argument("handler", type=text, required=False, shell_complete=handler_names)
+
 _OPTIONS = (
-    click.argument("handler", type=text, shell_complete=handler_names),
     click.argument("json_text", metavar="[JSON]", type=json_value, required=False),
     click.option("--file", metavar="FILE", help="Send the file's bytes as a blob instead of JSON."),
     click.option("--message", metavar="TYPE", help="Send the JSON as a protobuf message of this type."),
-    click.option("--id", metavar="ID", type=text, help="The task's id. Unset: a new one."),
+    click.option(
+        "--id", metavar="ID", type=text, shell_complete=task_ids, help="The task's id. Unset: a new one."
+    ),
     click.option("--name", metavar="TEXT", help="What to call the task."),
     click.option("--description", metavar="TEXT", help="What it is for."),
     click.option("--queue", metavar="QUEUE", help="Where it waits."),
@@ -53,14 +57,18 @@ _OPTIONS = (
         help="The same key registers one task.",
     ),
     click.option("--correlation-id", metavar="ID", help="An id of your own to find it by."),
+    click.option("--traceparent", metavar="VALUE", help="The W3C trace context that it belongs to."),
 )
 
 
 def described(command: _Command) -> _Command:
     """Adds the arguments and options that `spec_of` takes."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return _with(command, _HANDLER)
+
+
+def described_or_registered(command: _Command) -> _Command:
+    """Adds those of `described`; the handler may be left out, which is for `registered_id` then."""
+    return _with(command, _HANDLER_OR_NONE)
 
 
 def spec_of(
@@ -81,6 +89,28 @@ def spec_of(
     if labels:
         options["labels"] = dict(labels)
     return millhand.task_spec(handler, _payload(connection, json_text, file, message), **options)
+
+
+def registered_id(id: str | None, **options: Any) -> str:
+    """Returns the id that stands alone in place of a handler and all that is said of a new task.
+
+    Raises:
+        click.UsageError: there is no id, or more than it.
+    """
+    if id is None:
+        raise click.UsageError("Missing argument 'HANDLER'; or --id ID, to run a task that is registered.")
+    if given := [name for name, value in options.items() if value not in (None, ())]:
+        flags = {option.name: option.opts[0] for option in click.get_current_context().command.params}
+        raise click.UsageError(
+            f"without a HANDLER --id runs a registered task as it is: leave {flags[given[0]]} out"
+        )
+    return id
+
+
+def _with(command: _Command, handler: Callable[[_Command], _Command]) -> _Command:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return handler(command)
 
 
 def _payload(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from millhand_server.cli.completion import task_ids as known_ids
 from millhand_server.cli.connection import Connection, connect, connected
 from millhand_server.cli.parameters import text
 from millhand_server.cli.printing import brief, moment, print_fields, print_json, print_table
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.argument("task_id", metavar="ID", type=text)
+@click.argument("task_id", metavar="ID", type=text, shell_complete=known_ids)
 @click.option("--full", is_flag=True, help="With its payload, its output and its attempts.")
 @connected
 def get(output: str, task_id: str, full: bool) -> None:
@@ -57,7 +58,7 @@ def _results_of(connection: Connection, task: Task) -> tuple[Result, ...]:
 
 
 @click.command
-@click.argument("task_id", metavar="ID", type=text)
+@click.argument("task_id", metavar="ID", type=text, shell_complete=known_ids)
 @connected
 def explain(output: str, task_id: str) -> None:
     """Say why a task is not running, the most binding reason first."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from millhand_server.cli.completion import task_ids as known_ids
 from millhand_server.cli.connection import connect, connected
 from millhand_server.cli.failures import TIMED_OUT
 from millhand_server.cli.filters import filter_of, filtered
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.argument("task_ids", metavar="[ID]...", nargs=-1, type=text)
+@click.argument("task_ids", metavar="[ID]...", nargs=-1, type=text, shell_complete=known_ids)
 @filtered
 @click.option("--timeout", metavar="D", type=duration, help="0 looks once. Unset: as long as it takes.")
 @connected

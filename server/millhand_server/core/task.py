@@ -6,8 +6,6 @@ immutable; a change makes a new record.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 
 from millhand_server.core import errors
@@ -64,7 +62,7 @@ class TaskSpec(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=T
         return msgspec.structs.replace(self, id=other.id, traceparent=other.traceparent) == other
 
 
-class Lane(NamedTuple):
+class Lane(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """Tasks that start in one order: same queue, fairness key and handler."""
 
     queue: str
@@ -79,7 +77,7 @@ class Owner(msgspec.Struct, frozen=True, gc=False):
     epoch: int
 
 
-class AttemptKey(NamedTuple):
+class AttemptKey(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
     """Names one attempt for ever; (epoch, attempt) is the fence that a late outcome cannot pass."""
 
     task_id: str

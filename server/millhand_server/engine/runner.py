@@ -66,8 +66,10 @@ class Run:
         self.grant = grant
         self._decode = codec.decode if entry.request is None else entry.request.decode
         self._codec = codec
-        self._reporter = _Reporter(grant, codec, clock, outbox)
         self._clock = clock
+        self._outbox = outbox
+        # Made for handlers that take a context: only those can report.
+        self._reporter: _Reporter | None = None
         self._context: TaskContext | None = None
         self._stop_reason: StopReason | None = None
         self._is_shutting_down = False
@@ -114,16 +116,16 @@ class Run:
 
     def finished(self, outcome: Outcome) -> list[Progressed | Finished]:
         """Returns the last frames of the attempt; what the handler's own threads report later is dropped."""
-        frames: list[Progressed | Finished] = []
-        if (progress := self._reporter.close()) is not None:
-            frames.append(progress)
-        frames.append(Finished(self.grant.key, outcome, self._clock.now_us()))
-        return frames
+        end = Finished(self.grant.key, outcome, self._clock.now_us())
+        if self._reporter is None or (progress := self._reporter.close()) is None:
+            return [end]
+        return [progress, end]
 
     def _begin(self) -> TaskContext | None:
         """Returns the context, with what was signalled before; None if the handler takes none."""
         if not self.handler.takes_context:
             return None
+        self._reporter = _Reporter(self.grant, self._codec, self._clock, self._outbox)
         context = TaskContext(_info(self.handler, self.grant, self._codec), self._reporter)
         with _signal_lock:
             self._context = context

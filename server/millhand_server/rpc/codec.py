@@ -56,15 +56,20 @@ class ProtoCodec:
         """
         if value is None:
             return b""
-        # Measured before it is copied: what is far too large must not take memory a second time.
-        if isinstance(value, bytes | bytearray | memoryview):
-            check_size(len(value), self._max_bytes)
-        elif isinstance(value, Blob):
-            check_size(len(value.data), self._max_bytes)
         payload = payload_pb2.Payload()
-        self._fill(payload, value)
-        check_size(payload.ByteSize(), self._max_bytes)
-        return payload.SerializeToString(deterministic=True)
+        try:
+            self._fill(payload, value)
+        except json_value.TooLarge:
+            limit = self._max_bytes
+            raise PayloadTooLarge(
+                f"is too large; a payload has at most {limit} bytes (max_payload_bytes)",
+                metadata={"limit": str(limit)},
+            ) from None
+        except json_value.Fault as fault:
+            raise InvalidPayload(f"json{fault.path} {fault.description}") from None
+        encoded = payload.SerializeToString(deterministic=True)
+        self._check_size(len(encoded))
+        return encoded
 
     def request_type(self, annotation: object) -> RequestType | None:
         """Returns the type that an annotation declares; None for Any and plain dicts, which declare nothing.
@@ -84,29 +89,27 @@ class ProtoCodec:
 
     def _fill(self, payload: payload_pb2.Payload, value: object) -> None:
         match value:
+            case str() | dict():
+                # As below, without looking for what is rarer first.
+                json_value.fill(payload.json, value, self._max_depth, self._max_bytes)
             case Blob():
+                self._check_size(len(value.data))
                 payload.blob.data = value.data
                 payload.blob.content_type = value.content_type
             case bytes() | bytearray() | memoryview():
+                # Measured before it is copied: what is far too large must not take memory a second time.
+                self._check_size(len(value))
                 payload.blob.data = bytes(value)
             case any_pb2.Any():
                 payload.message.CopyFrom(value)
             case Message():
                 _pack(payload, value)
             case _:
-                self._fill_json(payload, value)
+                json_value.fill(payload.json, value, self._max_depth, self._max_bytes)
 
-    def _fill_json(self, payload: payload_pb2.Payload, value: object) -> None:
-        try:
-            json_value.fill(payload.json, value, self._max_depth, self._max_bytes)
-        except json_value.TooLarge:
-            limit = self._max_bytes
-            raise PayloadTooLarge(
-                f"is too large; a payload has at most {limit} bytes (max_payload_bytes)",
-                metadata={"limit": str(limit)},
-            ) from None
-        except json_value.Fault as fault:
-            raise InvalidPayload(f"json{fault.path} {fault.description}") from None
+    def _check_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise too_large(size, self._max_bytes)
 
 
 def _pack(payload: payload_pb2.Payload, message: Message) -> None:
@@ -115,12 +118,9 @@ def _pack(payload: payload_pb2.Payload, message: Message) -> None:
     payload.message.Pack(message, deterministic=True)
 
 
-def check_size(size: int, limit: int) -> None:
-    """Raises:
-    PayloadTooLarge: `size` is over the limit.
-    """
-    if size > limit:
-        raise PayloadTooLarge(
-            f"is {size} bytes; a payload has at most {limit} (max_payload_bytes)",
-            metadata={"limit": str(limit)},
-        )
+def too_large(size: int, limit: int) -> PayloadTooLarge:
+    """Returns the error to raise about a payload of `size` bytes, which is over the limit."""
+    return PayloadTooLarge(
+        f"is {size} bytes; a payload has at most {limit} (max_payload_bytes)",
+        metadata={"limit": str(limit)},
+    )

@@ -47,6 +47,8 @@ class CallContext:
         #: Who calls: the name that scopes idempotency keys and sessions.
         self.principal = "anonymous"
         self.code = grpc.StatusCode.OK
+        #: Why it failed, as its ErrorInfo says; empty unless it did.
+        self.reason = ""
         #: The bytes of all messages so far, uncompressed and without framing.
         self.received_bytes = 0
         self.sent_bytes = 0
@@ -115,6 +117,7 @@ class CallContext:
     def fail(self, error: MillhandError) -> None:
         """Sets the status of an error, with its details."""
         status = status_of(error)
+        self.reason = error.reason
         self.end(_CODES[status.code], status.message)
         self.add_trailing_metadata(DETAILS_KEY, status.SerializeToString())
 

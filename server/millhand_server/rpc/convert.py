@@ -67,7 +67,7 @@ def stream_frame(
     message = task_service_pb2.StreamResultsResponse(cursor=str(frame.cursor))
     match frame:
         case ResultFrame():
-            message.result.CopyFrom(writer.result(frame.task, frame.cursor, full=full))
+            writer.result(frame.task, frame.cursor, full=full, into=message.result)
         case ProgressFrame():
             message.progress.CopyFrom(progress_update(frame))
         case GapFrame():

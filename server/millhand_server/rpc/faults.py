@@ -9,10 +9,9 @@ ENOUGH = 200
 
 
 class Faults:
-    """The violations of one request. `prefix` stands before every field named."""
+    """The violations of one request, or of a part of one."""
 
-    def __init__(self, prefix: str = "") -> None:
-        self._prefix = prefix
+    def __init__(self) -> None:
         self._violations: list[Violation] = []
         self._kinds: set[type[MillhandError]] = set()
         self._metadata: dict[str, str] = {}
@@ -38,18 +37,15 @@ class Faults:
         self._kinds.add(kind)
         self._metadata.update(metadata or {})
         if len(self._violations) < ENOUGH:
-            self._violations.append(Violation(self._prefix + field, description))
+            self._violations.append(Violation(field, description))
 
-    def within(self, prefix: str) -> Faults:
-        """Returns an empty collection for the fields below `prefix`; `include` brings it back."""
-        return Faults(f"{self._prefix}{prefix}")
-
-    def include(self, other: Faults) -> None:
-        """Takes over what another collection holds."""
+    def include(self, other: Faults, prefix: str) -> None:
+        """Takes over the faults of a part, whose fields are then named with `prefix` before them."""
         self._count += other._count
         self._kinds |= other._kinds
         self._metadata.update(other._metadata)
-        self._violations.extend(other._violations[: ENOUGH - len(self._violations)])
+        for violation in other._violations[: ENOUGH - len(self._violations)]:
+            self._violations.append(Violation(prefix + violation.field, violation.description))
 
     def error(self) -> MillhandError:
         """Returns the error to raise; there must be at least one fault.

@@ -29,14 +29,22 @@ M = TypeVar("M", bound=Message)
 
 def size_of(tasks: Iterable[Task], *, full: bool) -> int:
     """Returns about how many bytes tasks take in an answer."""
-    return sum(
-        _TASK_BYTES + len(task.output) + (len(task.spec.payload) + len(task.last_heartbeat) if full else 0)
-        for task in tasks
-    )
+    size = 0
+    for task in tasks:
+        size += _TASK_BYTES + len(task.output)
+        if full:
+            size += len(task.spec.payload) + len(task.last_heartbeat)
+    return size
 
 
 def lighten(message: Message, tasks: Sequence[task_pb2.Task], limit: int) -> None:
-    """Leaves parts of `tasks`, which are inside `message`, out of it until it has at most `limit` bytes."""
+    """Leaves parts of `tasks`, which are inside `message`, out of it until it has at most `limit` bytes.
+
+    First out of those that are larger than that alone: the others need not suffer for them.
+    """
+    if len(tasks) > 1:
+        for task in tasks:
+            lighten(task, [task], limit)
     for part in _LEFT_OUT:
         if message.ByteSize() <= limit:
             return

@@ -1,25 +1,21 @@
-"""A batch of tasks on its way in, for RegisterTasks and for a Session."""
+"""A batch of tasks on its way in: how RegisterTasks reads it, and the answer about it, also on a Session."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from millhand.v1 import task_pb2, task_service_pb2
+from millhand.v1 import task_service_pb2
 from millhand_server.core.errors import MillhandError
 from millhand_server.core.ports import Inserted
-from millhand_server.core.task import TaskSpec
 from millhand_server.engine.manager import Caller, TaskManager
-from millhand_server.engine.options import Limits
 from millhand_server.rpc import validation
 from millhand_server.rpc.aside import aside
 from millhand_server.rpc.convert_task import TaskWriter, task_spec
 from millhand_server.rpc.status import status_of
 
-Batch = task_service_pb2.RegisterTasksRequest | task_service_pb2.SessionRegister
-
 
 async def register_batch(
-    manager: TaskManager, request: Batch, caller: Caller, *, size: int
+    manager: TaskManager, request: task_service_pb2.RegisterTasksRequest, caller: Caller, *, size: int
 ) -> list[Inserted | MillhandError]:
     """Registers a batch whose size was checked, and, unless items fail one by one, its tasks too.
 
@@ -31,7 +27,7 @@ async def register_batch(
     if request.mode != task_service_pb2.REGISTER_MODE_PER_ITEM:
         specs = await aside(size, lambda: [task_spec(task) for task in request.tasks])
         return await manager.register_tasks(specs, atomic=True, caller=caller)
-    read = await aside(size, lambda: [_read(task, i, manager.limits) for i, task in enumerate(request.tasks)])
+    read = await aside(size, lambda: validation.read_each(request.tasks, manager.limits))
     return await manager.register_tasks(read, atomic=False, caller=caller)
 
 
@@ -46,10 +42,6 @@ async def write_results(
     await aside(size, lambda: _write_results(message, answers, writer))
 
 
-def _read(task: task_pb2.TaskSpec, index: int, limits: Limits) -> TaskSpec | MillhandError:
-    return validation.task_error(task, limits, f"tasks[{index}].") or task_spec(task)
-
-
 def _write_results(
     message: task_service_pb2.RegisterTasksResponse | task_service_pb2.SessionRegistered,
     answers: Sequence[Inserted | MillhandError],
@@ -61,6 +53,6 @@ def _write_results(
         if isinstance(answer, MillhandError):
             result.error.CopyFrom(status_of(answer))
         else:
-            result.task.CopyFrom(writer.task(answer.task))
+            writer.write_task(result.task, answer.task)
             result.created = answer.created
-    writer.lighten(message, [result.task for result in message.results if result.HasField("task")])
+    writer.lighten(message, lambda: [result.task for result in message.results if result.HasField("task")])

@@ -19,6 +19,7 @@ from millhand.v1 import task_service_pb2 as pb
 from millhand_server.core.cursor import OLDEST
 from millhand_server.core.errors import Closing, InvalidArgument, MillhandError
 from millhand_server.core.ports import Inserted
+from millhand_server.core.task import TaskSpec
 from millhand_server.engine.answers import Cancellation, EndReason
 from millhand_server.engine.manager import Caller, TaskManager
 from millhand_server.engine.reading import ReadRequest
@@ -26,7 +27,7 @@ from millhand_server.rpc import convert, validation
 from millhand_server.rpc.aside import aside
 from millhand_server.rpc.context import TRACEPARENT_KEY, CallContext, Requests
 from millhand_server.rpc.convert_task import TaskWriter
-from millhand_server.rpc.registering import register_batch, write_results
+from millhand_server.rpc.registering import write_results
 from millhand_server.rpc.session_delivery import Credit, Delivery, Parts
 from millhand_server.rpc.status import status_of
 from millhand_server.rpc.validation_text import is_short
@@ -35,6 +36,9 @@ from millhand_server.rpc.validation_text import is_short
 MAX_ADOPTED = 10_000
 
 _MAX_CREDIT = 2**31 - 1
+
+#: A task as it was sent, or what is wrong with it.
+_Read = TaskSpec | MillhandError
 
 #: An error with its details, of which a request with many ids may need many.
 _REFUSAL_BYTES = 500
@@ -110,9 +114,9 @@ class Session:
             response.request_id = request.request_id
         adopted: Sequence[str] = ()
         try:
-            look = partial(validation.check, request, self._parts.manager.limits)
-            await aside(self._parts.context.last_received_bytes, look)
-            adopted = await self._handle(request, response)
+            look = partial(validation.read, request, self._parts.manager.limits)
+            tasks = await aside(self._parts.context.last_received_bytes, look)
+            adopted = await self._handle(request, response, tasks)
         except MillhandError as error:
             response.error.status.CopyFrom(status_of(error))
         self._is_first = False
@@ -121,13 +125,18 @@ class Session:
         if adopted and self._delivery is not None and self._delivery.is_own:
             self._delivery.take_over(adopted)
 
-    async def _handle(self, request: pb.SessionRequest, response: pb.SessionResponse) -> Sequence[str]:
-        """Does what is asked and fills in the answer; returns the ids that are adopted with it."""
+    async def _handle(
+        self, request: pb.SessionRequest, response: pb.SessionResponse, tasks: Sequence[_Read]
+    ) -> Sequence[str]:
+        """Does what is asked and fills in the answer; returns the ids that are adopted with it.
+
+        `tasks` are those that the request registers.
+        """
         match request.WhichOneof("kind"):
             case "hello":
                 self._hello(request.hello, response)
             case "register":
-                return await self._register(request.register, response)
+                return await self._register(request.register, tasks, response)
             case "cancel":
                 await self._cancel(request.cancel, response)
             case "subscribe":
@@ -149,15 +158,18 @@ class Session:
         response.welcome.session_id = self._session_id
         response.welcome.credit = self._parts.credit.open
 
-    async def _register(self, message: pb.SessionRegister, response: pb.SessionResponse) -> Sequence[str]:
+    async def _register(
+        self, message: pb.SessionRegister, tasks: Sequence[_Read], response: pb.SessionResponse
+    ) -> Sequence[str]:
         if len(self._parts.adopted) >= MAX_ADOPTED:
             raise InvalidArgument(
                 f"{MAX_ADOPTED} tasks that were first registered elsewhere wait for their results here; "
                 "take results first",
                 field="register",
             )
+        atomic = message.mode != pb.REGISTER_MODE_PER_ITEM
+        answers = await self._parts.manager.register_tasks(tasks, atomic=atomic, caller=self._caller)
         size = self._parts.context.last_received_bytes
-        answers = await register_batch(self._parts.manager, message, self._caller, size=size)
         await write_results(response.registered, answers, self._parts.writer, size=size)
         return [
             answer.task.id

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import partial
+from itertools import groupby, islice
 from typing import Any
 
 import msgspec
@@ -68,7 +69,8 @@ class Delivery:
         self._reader = reader
         self._full = full
         self._is_first = True
-        self._wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        #: The read that `wake` is to end, while there is one.
+        self._reading: asyncio.Timeout | None = None
         self._half_closed = False
         self._finish: EndReason | None = None
         self._taken_over: list[str] = []
@@ -106,8 +108,9 @@ class Delivery:
 
     def wake(self) -> None:
         """Lets `run` look at what has changed; credit, for one."""
-        if not self._wake.done():
-            self._wake.set_result(None)
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.reschedule(0)
 
     def take_over(self, ids: Iterable[str]) -> None:
         """Delivers the results of these adopted tasks too, also where the reader is past them."""
@@ -126,17 +129,18 @@ class Delivery:
 
     async def _read(self) -> Sequence[StreamFrame]:
         """Returns the next frames; none when woken first. A read that is cancelled has taken nothing."""
-        if self._wake.done():
-            self._wake = asyncio.get_running_loop().create_future()
         limit = min(self._parts.credit.open, PAGE_RESULTS)
-        reading = asyncio.ensure_future(self._reader.read(limit))
+        # A timeout that only `wake` sets off costs a fraction of a task of its own for each read.
+        reading = self._reading = asyncio.timeout(None)
         try:
-            await asyncio.wait((reading, self._wake), return_when=asyncio.FIRST_COMPLETED)
-            return reading.result() if reading.done() else ()
+            async with reading:
+                return await self._reader.read(limit)
+        except TimeoutError:
+            if not reading.expired():
+                raise
+            return ()
         finally:
-            if not reading.done():
-                reading.cancel()
-                await asyncio.wait((reading,))
+            self._reading = None
 
     def _take_late(self) -> Sequence[StreamFrame]:
         count = min(self._parts.credit.open, PAGE_RESULTS)
@@ -167,25 +171,25 @@ class Delivery:
             self._late.append(ResultFrame(task, Cursor(self.cursor.epoch, task.position)))
 
     async def _write(self, frames: Sequence[StreamFrame]) -> None:
-        for is_result, group in groupby(frames, lambda frame: isinstance(frame, ResultFrame)):
-            if is_result:
+        for kind, group in groupby(frames, type):
+            if kind is ResultFrame:
                 await self._write_results(list(group))
             else:
                 for frame in group:
                     await self._write_other(frame)
 
     async def _write_results(self, frames: Sequence[Any]) -> None:
-        writer, full = self._parts.writer, self._full
-        messages = (writer.result(frame.task, frame.cursor, full=full) for frame in frames)
+        size = size_of((frame.task for frame in frames), full=self._full)
+        write = partial(_responses, frames, self._parts.writer, full=self._full, size=size)
         rest = iter(frames)
-        size = size_of((frame.task for frame in frames), full=full)
-        for results in await aside(size, lambda: list(in_frames(messages, _FRAME_BYTES))):
-            written = [next(rest) for _ in results]
+        for response in await aside(size, write):
+            written = list(islice(rest, len(response.results.results)))
             cursor = max(self.cursor, written[-1].cursor)
-            response = pb.SessionResponse(results=pb.SessionResults(results=results, cursor=str(cursor)))
+            response.results.cursor = str(cursor)
             await self._parts.context.write(response)
-            self._parts.credit.open -= len(results)
-            self._parts.adopted.difference_update(frame.task.id for frame in written)
+            self._parts.credit.open -= len(written)
+            if self._parts.adopted:
+                self._parts.adopted.difference_update(frame.task.id for frame in written)
             self.cursor = cursor
 
     async def _write_other(self, frame: StreamFrame) -> None:
@@ -225,3 +229,21 @@ class Delivery:
         wanted = self._request.wanted
         page = await self._parts.manager.get_results(wanted, after=str(self.cursor), limit=1, max_bytes=1)
         return bool(page.results)
+
+
+def _responses(
+    frames: Sequence[ResultFrame], writer: TaskWriter, *, full: bool, size: int
+) -> list[pb.SessionResponse]:
+    """Returns the results, of about `size` bytes, in as few messages as may carry them."""
+    limit = min(_FRAME_BYTES, writer.max_bytes)
+    if size <= limit:
+        response = pb.SessionResponse()
+        results = response.results.results
+        for frame in frames:
+            writer.write_result(results.add(), frame.task, frame.cursor, full=full)
+        if response.ByteSize() <= limit:
+            return [response]
+    # What was not as small as it seemed is written again, one by one.
+    messages = (writer.result(frame.task, frame.cursor, full=full) for frame in frames)
+    groups = in_frames(messages, _FRAME_BYTES)
+    return [pb.SessionResponse(results=pb.SessionResults(results=group)) for group in groups]

@@ -76,8 +76,9 @@ class TaskService:
             on_accepted=lambda task_id: context.send_initial_metadata([(TASK_ID_KEY, _header(task_id))]),
         )
         cursor = Cursor(self._manager.epoch, task.position)
-        full = convert.is_full(request.view)
-        return pb.ExecuteTaskResponse(result=self._writer.result(task, cursor, full=full))
+        response = pb.ExecuteTaskResponse()
+        self._writer.result(task, cursor, full=convert.is_full(request.view), into=response.result)
+        return response
 
     async def CancelTask(self, request: pb.CancelTaskRequest, context: CallContext) -> pb.CancelTaskResponse:
         done = await self._manager.cancel_task(

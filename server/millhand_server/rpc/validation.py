@@ -5,17 +5,18 @@ Shape only: bounds, signs, enum numbers, what must be there. What a value means 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence, Sized
+from typing import Any, TypeVar
 
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 
 from millhand.v1 import task_pb2, task_service_pb2
 from millhand_server.core.errors import InvalidTaskId, MillhandError
+from millhand_server.core.task import TaskSpec
 from millhand_server.engine.options import Limits
 from millhand_server.rpc.faults import Faults
-from millhand_server.rpc.validation_task import check_duration, check_task, check_timestamp
+from millhand_server.rpc.validation_task import check_duration, check_task, check_timestamp, read_task
 from millhand_server.rpc.validation_text import (
     MAX_TEXT_BYTES,
     check_identifier,
@@ -29,6 +30,8 @@ from millhand_server.rpc.validation_text import (
 MAX_FILTER_IDS = 10_000
 MAX_FILTER_VALUES = 1_000
 
+T = TypeVar("T")
+
 
 def check(request: Message, limits: Limits) -> None:
     """Checks a request or a message of a Session, and names everything that is wrong with it.
@@ -41,11 +44,34 @@ def check(request: Message, limits: Limits) -> None:
     faults.check()
 
 
-def task_error(task: task_pb2.TaskSpec, limits: Limits, prefix: str) -> MillhandError | None:
-    """Returns what is wrong with one task of a batch whose tasks fail one by one; None if nothing is."""
-    faults = Faults(prefix)
-    check_task(faults, task, limits)
-    return faults.error() if faults else None
+def read(request: task_service_pb2.SessionRequest, limits: Limits) -> Sequence[TaskSpec | MillhandError]:
+    """Checks a message of a Session, as `check` does, and returns the tasks that it registers.
+
+    In the mode PER_ITEM a task that is wrong is an error in its place.
+
+    Raises:
+        MillhandError: as `check`.
+    """
+    faults = Faults()
+    tasks = _session_request(faults, request, limits)
+    faults.check()
+    return tasks
+
+
+def read_each(tasks: Iterable[task_pb2.TaskSpec], limits: Limits) -> list[TaskSpec | MillhandError]:
+    """Checks and reads a batch whose tasks fail one by one."""
+    found: list[TaskSpec | MillhandError] = []
+    below = Faults()
+    for index, task in enumerate(tasks):
+        spec = read_task(below, task, limits)
+        if below:
+            faults = Faults()
+            faults.include(below, f"tasks[{index}].")
+            found.append(faults.error())
+            below = Faults()
+        else:
+            found.append(spec)
+    return found
 
 
 def _register_task(faults: Faults, request: task_service_pb2.RegisterTaskRequest, limits: Limits) -> None:
@@ -55,19 +81,19 @@ def _register_task(faults: Faults, request: task_service_pb2.RegisterTaskRequest
     _task(faults, "task.", request.task, limits)
 
 
-def _register_tasks(
-    faults: Faults,
-    request: task_service_pb2.RegisterTasksRequest | task_service_pb2.SessionRegister,
-    limits: Limits,
-) -> None:
-    _enum(faults, request, "mode")
-    _batch(faults, "tasks", request.tasks, limits)
-    if faults or request.mode == task_service_pb2.REGISTER_MODE_PER_ITEM:
-        return
-    for index, task in enumerate(request.tasks):
-        _task(faults, f"tasks[{index}].", task, limits)
-        if faults.are_enough:
-            return
+def _register_tasks(faults: Faults, request: task_service_pb2.RegisterTasksRequest, limits: Limits) -> None:
+    if _is_batch(faults, request, limits) and request.mode != task_service_pb2.REGISTER_MODE_PER_ITEM:
+        _tasks(faults, request.tasks, limits, check_task)
+
+
+def _session_register(
+    faults: Faults, message: task_service_pb2.SessionRegister, limits: Limits
+) -> Sequence[TaskSpec | MillhandError]:
+    if not _is_batch(faults, message, limits):
+        return ()
+    if message.mode == task_service_pb2.REGISTER_MODE_PER_ITEM:
+        return read_each(message.tasks, limits)
+    return _tasks(faults, message.tasks, limits, read_task)
 
 
 def _execute_task(faults: Faults, request: task_service_pb2.ExecuteTaskRequest, limits: Limits) -> None:
@@ -152,16 +178,20 @@ def _explain_task(faults: Faults, request: task_service_pb2.ExplainTaskRequest, 
     check_identifier(faults, "id", request.id, InvalidTaskId)
 
 
-def _session_request(faults: Faults, request: task_service_pb2.SessionRequest, limits: Limits) -> None:
+def _session_request(
+    faults: Faults, request: task_service_pb2.SessionRequest, limits: Limits
+) -> Sequence[TaskSpec | MillhandError]:
     check_text(faults, "request_id", request.request_id)
     kind = request.WhichOneof("kind")
     if kind is None:
         faults.add("kind", "is missing, or one that this server does not know")
-        return
+        return ()
     message = getattr(request, kind)
-    below = faults.within(f"{kind}.")
-    CHECKS[type(message)](below, message, limits)
-    faults.include(below)
+    below = Faults()
+    tasks = CHECKS[type(message)](below, message, limits)
+    if below:
+        faults.include(below, f"{kind}.")
+    return tasks or ()
 
 
 def _session_hello(faults: Faults, message: task_service_pb2.SessionHello, _: Limits) -> None:
@@ -195,8 +225,11 @@ def _nothing(faults: Faults, request: Message, limits: Limits) -> None:
     """For messages in which nothing can be wrong."""
 
 
+#: Notes what is wrong with a request; one for messages of a Session returns the tasks in it.
+_Check = Callable[[Faults, Any, Limits], Sequence[TaskSpec | MillhandError] | None]
+
 #: A test walks the contract: every request has its check.
-CHECKS: dict[type[Message], Callable[[Faults, Any, Limits], None]] = {
+CHECKS: dict[type[Message], _Check] = {
     task_service_pb2.RegisterTaskRequest: _register_task,
     task_service_pb2.RegisterTasksRequest: _register_tasks,
     task_service_pb2.ExecuteTaskRequest: _execute_task,
@@ -217,7 +250,7 @@ CHECKS: dict[type[Message], Callable[[Faults, Any, Limits], None]] = {
     task_service_pb2.ExplainTaskRequest: _explain_task,
     task_service_pb2.SessionRequest: _session_request,
     task_service_pb2.SessionHello: _session_hello,
-    task_service_pb2.SessionRegister: _register_tasks,
+    task_service_pb2.SessionRegister: _session_register,
     task_service_pb2.SessionCancel: _session_cancel,
     task_service_pb2.SessionSubscribe: _session_subscribe,
     task_service_pb2.SessionUnsubscribe: _nothing,
@@ -227,9 +260,40 @@ CHECKS: dict[type[Message], Callable[[Faults, Any, Limits], None]] = {
 
 
 def _task(faults: Faults, prefix: str, task: task_pb2.TaskSpec, limits: Limits) -> None:
-    below = faults.within(prefix)
+    below = Faults()
     check_task(below, task, limits)
-    faults.include(below)
+    if below:
+        faults.include(below, prefix)
+
+
+def _is_batch(
+    faults: Faults,
+    request: task_service_pb2.RegisterTasksRequest | task_service_pb2.SessionRegister,
+    limits: Limits,
+) -> bool:
+    """Checks a batch but for its tasks, and tells whether it is worth while to look at them."""
+    _enum(faults, request, "mode")
+    _batch(faults, "tasks", request.tasks, limits)
+    return not faults
+
+
+def _tasks(
+    faults: Faults,
+    tasks: Iterable[task_pb2.TaskSpec],
+    limits: Limits,
+    look: Callable[[Faults, task_pb2.TaskSpec, Limits], T],
+) -> list[T]:
+    """Looks at the tasks of a batch that is taken or refused whole; returns what the looks did."""
+    found: list[T] = []
+    below = Faults()
+    for index, task in enumerate(tasks):
+        found.append(look(below, task, limits))
+        if below:
+            faults.include(below, f"tasks[{index}].")
+            below = Faults()
+            if faults.are_enough:
+                break
+    return found
 
 
 def _batch(faults: Faults, field: str, items: Sized, limits: Limits) -> None:
@@ -248,6 +312,9 @@ def _duration(faults: Faults, request: Any, field: str) -> None:
 
 def _enum(faults: Faults, request: Any, field: str) -> None:
     number = getattr(request, field)
+    if not number:
+        # Unspecified, which every enum has.
+        return
     known: EnumDescriptor = request.DESCRIPTOR.fields_by_name[field].enum_type
     if number not in known.values_by_number:
         faults.add(field, f"is {number}, which is no {known.name} that this server knows")

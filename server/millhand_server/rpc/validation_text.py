@@ -11,6 +11,9 @@ MAX_NAME_BYTES = 256
 MAX_TEXT_BYTES = 4_096
 MAX_LABELS = 32
 
+#: So many characters are not too many, whatever they are: UTF-8 has at most four bytes for one.
+_SURELY_SHORT = MAX_NAME_BYTES // 4
+
 
 def check_text(faults: Faults, field: str, text: str, limit: int = MAX_NAME_BYTES) -> None:
     """Notes a text that is too long; the limit is in bytes of UTF-8."""
@@ -27,6 +30,8 @@ def check_identifier(
     faults: Faults, field: str, text: str, kind: type[MillhandError] = InvalidArgument
 ) -> None:
     """Notes a name that is empty, too long, or holds characters that cannot be printed."""
+    if 0 < len(text) <= _SURELY_SHORT and text.isprintable():
+        return
     if not text:
         faults.add(field, "is empty", kind)
     elif _is_too_long(text, MAX_NAME_BYTES):
@@ -57,12 +62,16 @@ def check_labels(faults: Faults, field: str, labels: Mapping[str, str]) -> None:
     if len(labels) > MAX_LABELS:
         faults.add(field, f"has {len(labels)} labels; at most {MAX_LABELS} are allowed")
         return
-    for key, value in labels.items():
+    # A map of protobuf's looks a key up three times as fast as it makes pairs.
+    for key in labels:
+        if 0 < len(key) <= _SURELY_SHORT and len(labels[key]) <= _SURELY_SHORT:
+            continue
         if not key:
             faults.add(field, "has a label with an empty key")
         elif _is_too_long(key, MAX_NAME_BYTES):
             faults.add(field, f"has a key that {_too_long(key, MAX_NAME_BYTES)}")
-        check_text(faults, f"{field}[{key[:64]!r}]", value)
+        if _is_too_long(labels[key], MAX_NAME_BYTES):
+            faults.add(f"{field}[{key[:64]!r}]", _too_long(labels[key], MAX_NAME_BYTES))
 
 
 def _is_too_long(text: str, limit: int) -> bool:

@@ -53,12 +53,11 @@ def timestamp_us(value: Timestamp) -> int:
 
 
 def write_duration(target: Duration, us: int) -> None:
-    target.SetInParent()
+    # Assigning makes the field present, with zeros too.
     target.seconds, rest = divmod(us, _MICROS)
     target.nanos = rest * 1_000
 
 
 def write_timestamp(target: Timestamp, us: int) -> None:
-    target.SetInParent()
     target.seconds, rest = divmod(us, _MICROS)
     target.nanos = rest * 1_000

@@ -19,6 +19,7 @@ from millhand_server.rpc.codec import ProtoCodec
 from millhand_server.testing.attempt import Ended, RunningAttempt
 from millhand_server.testing.executor import PATIENCE_S
 from millhand_server.testing.payloads import encoded
+from millhand_server.testing.refusals import as_callers_see
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,16 +72,19 @@ class HandlerTest:
         """Starts an attempt and returns at once; the test then drives what the handler is told.
 
         Args:
-            request: what a caller would send: JSON values, bytes, a `Blob`, a protobuf message.
+            request: what a caller would send: JSON values, dataclasses, models, bytes, a `Blob`, a protobuf
+                message.
             facts: what the handler sees beside it.
 
         Raises:
-            InvalidPayload: no caller could send the request, or a server would refuse it because it does not
-                fit what the handler declares; or the last heartbeat is none that a handler could have sent.
+            millhand.InvalidPayload: no caller could send the request, or a server would refuse it because it
+                does not fit what the handler declares; or the last heartbeat is none that a handler could
+                have sent.
         """
-        grant = self._grant(request, facts)
-        if (declared := self._catalogue[self._handler.name].request) is not None:
-            declared.decode(grant.payload)
+        with as_callers_see():
+            grant = self._grant(request, facts)
+            if (declared := self._catalogue[self._handler.name].request) is not None:
+                declared.decode(grant.payload)
         return RunningAttempt(self._executor(), grant, self._codec)
 
     def run(
@@ -90,7 +94,7 @@ class HandlerTest:
 
         Raises:
             AssertionError: it did not end within `timeout_s` real seconds.
-            InvalidPayload: as `start`.
+            millhand.InvalidPayload: as `start`.
         """
         return self.start(request, **facts).wait(timeout_s)
 

@@ -27,6 +27,7 @@ from millhand_server.store.memory import MemoryStore
 from millhand_server.testing.clock import FakeClock
 from millhand_server.testing.executor import SteppedExecutor
 from millhand_server.testing.payloads import decoded
+from millhand_server.testing.refusals import as_callers_see
 from millhand_server.testing.stepping import SteppedManager
 
 #: How long code may take to end that a closing manager has told to.
@@ -123,14 +124,14 @@ class ManagerBench(SteppedManager[SteppedExecutor]):
             options: as `millhand.Client.register` takes them.
 
         Raises:
-            millhand.MillhandError: no client would send it.
-            millhand_server.core.errors.MillhandError: the server refuses it.
+            millhand.MillhandError: no client would send it, or the server refuses it.
         """
         if not options.get("id") and not options.get("idempotency_key"):
             options["id"] = self._ids()
         message = task_service_pb2.RegisterTaskRequest(task=task_spec(handler, request, **options))
-        validation.check(message, self.manager.limits)
-        inserted = await self.manager.register_task(convert_task.task_spec(message.task))
+        with as_callers_see():
+            validation.check(message, self.manager.limits)
+            inserted = await self.manager.register_task(convert_task.task_spec(message.task))
         await self.settle()
         return inserted.task
 

@@ -20,6 +20,8 @@ def suite(tmp_path: Path) -> Path:
         title, _, body = block.partition("\n")
         with (tmp_path / title.removeprefix("# ")).open("a") as file:
             file.write(f"{body}\n\n")
+    [settings] = pages.blocks(_PAGE, "toml")
+    (tmp_path / "pyproject.toml").write_text(settings)
     return tmp_path
 
 
@@ -29,7 +31,6 @@ def test_the_tests_of_the_page_pass(suite: Path) -> None:
     ended = _run(
         suite,
         *("pytest", "-q", "-W", "error", "--rootdir", str(suite)),
-        *("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"),
     )
 
     assert written > 10

@@ -26,17 +26,20 @@ def test_two_minutes_lead_to_a_server_with_tls_and_a_token(serve: Serve, tmp_pat
     serving, executing, calling = _USING
 
     _run(certificate, tmp_path)
-    token, line = (line.split()[1] for line in _run(make_token, tmp_path).splitlines())
-    (tmp_path / "tokens").write_text(line + "\n")
+    _run(make_token, tmp_path)
     # On loopback, where no test is a danger to anybody, and on a free port.
     arguments = serving.replace("--host 0.0.0.0", "--host 127.0.0.1").split()[2:]
     address = serve(*arguments, cwd=str(tmp_path)).address.replace("127.0.0.1", "localhost")
 
     def here(command: str) -> str:
-        return command.replace("localhost:50051", address).replace("TOKEN", token)
+        return command.replace("localhost:50051", address)
 
     assert _run(here(executing), tmp_path).strip() == "1"
     assert '"node_id"' in _run(here(calling), tmp_path)
+    # What `handlers` prints of such a server can be pasted, too.
+    about = _run(here(executing).replace("exec echo 1", "handlers echo"), tmp_path)
+    [example] = [line.partition(":")[2] for line in about.splitlines() if line.startswith("example:")]
+    assert "COMPLETED" in _run(example, tmp_path)
 
 
 def test_the_file_in_the_page_is_one() -> None:
@@ -59,11 +62,12 @@ def test_a_denied_call_says_what_is_missing(serve: Serve, tmp_path: Path) -> Non
 
     assert (nobody.returncode, reader.returncode, denied.returncode) == (1, 0, 1)
     assert "UNAUTHENTICATED: the call has no token" in nobody.stderr
-    assert "give --token, or set MILLHAND_TOKEN" in nobody.stderr
+    assert "give --token-file or --token, or set MILLHAND_TOKEN" in nobody.stderr
     assert (
         "PERMISSION_DENIED: this call needs the scope run, and the token of board has only read"
         in denied.stderr
     )
+    assert "ask for a token with that scope" in denied.stderr
 
 
 @pytest.mark.parametrize(

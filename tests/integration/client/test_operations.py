@@ -24,6 +24,7 @@ from millhand import (
     Progress,
     Session,
     TaskCancelledError,
+    TaskCompleted,
     TaskFailed,
     TaskNotFound,
     TaskStatus,
@@ -51,6 +52,37 @@ def test_both_clients_have_the_same_methods_with_the_same_parameters(blocking: t
 @pytest.mark.parametrize("payload", [{"a": [1, 2.5, None]}, b"\x00\xff", "text", None], ids=repr)
 async def test_execute_returns_what_the_handler_returned(client: Any, payload: Any) -> None:
     assert await client.execute("echo", payload) == payload
+
+
+async def test_a_registered_task_is_run_before_its_time(client: Any) -> None:
+    await client.register("echo", {"a": 1}, id="late", delay=3600)
+
+    assert await client.execute_registered("late", result_type=dict, timeout=20) == {"a": 1}
+
+
+async def test_only_a_task_that_waits_can_be_run_now(client: Any) -> None:
+    await client.register("echo", 1, id="once", delay=3600)
+    await client.execute_registered("once")
+
+    with pytest.raises(TaskCompleted):
+        await client.execute_registered("once")
+    with pytest.raises(TaskNotFound):
+        await client.execute_registered("nobody")
+
+
+async def test_a_type_that_a_registered_task_cannot_give_is_told_before_it_is_run(client: Any) -> None:
+    await client.register("echo", 1, id="still late", delay=3600)
+
+    with pytest.raises(TypeError):
+        await client.execute_registered("still late", result_type=7)
+
+    assert TaskStatus((await client.get("still late")).status) is TaskStatus.SCHEDULED
+
+
+async def test_an_answer_to_a_cancel_has_the_status_by_name(client: Any) -> None:
+    await client.register("echo", 1, id="gone", delay=3600)
+
+    assert (await client.cancel("gone")).status is TaskStatus.CANCELLED
 
 
 async def test_execute_raises_how_the_task_ended(client: Any) -> None:

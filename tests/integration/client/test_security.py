@@ -54,6 +54,14 @@ async def test_a_client_without_one_does_not_get_in(
             await client.info()
 
 
+async def test_a_client_without_tls_is_told_that_the_server_may_want_it(
+    which: str, threads: ThreadPoolExecutor, address: str
+) -> None:
+    async with driven(which, threads, address) as client:
+        with pytest.raises(Unavailable, match="if the server serves TLS, give tls_ca, and tls_cert and"):
+            await client.info()
+
+
 async def test_a_client_does_not_talk_to_a_server_that_it_does_not_know(
     which: str,
     threads: ThreadPoolExecutor,

@@ -271,6 +271,24 @@ async def test_calls_are_logged_by_whose_fault_it_was(
     assert ("boom" in caplog.text) is isinstance(answer, ValueError)
 
 
+async def test_the_line_of_a_refused_call_says_which_and_why(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="millhand_server.rpc.interceptors.log")
+
+    async with serve(Fake(TaskNotFound("t1"))) as wire:
+        await failure(wire.unary("GetTask", GET))
+
+    [record] = caplog.records
+    facts = {name: record.__dict__[name] for name in ("method", "code", "reason")}
+    assert facts == {
+        "method": "/millhand.v1.TaskService/GetTask",
+        "code": "NOT_FOUND",
+        "reason": "TASK_NOT_FOUND",
+    }
+    assert record.__dict__["took_ms"] >= 0
+
+
 async def test_streams_over_the_cap_are_told_and_places_come_free(serve: Serve) -> None:
     async with serve(Fake(), max_streams=2) as wire:
         open_ = [wire.stream("StreamResults") for _ in range(2)]

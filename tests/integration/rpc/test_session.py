@@ -394,6 +394,24 @@ async def test_a_frame_of_results_is_small_unless_one_result_is_not() -> None:
     assert sum(size > 1024 * 1024 for size in sizes) == 1
 
 
+async def test_a_frame_of_results_is_small_also_where_it_is_not_the_output_that_is_large() -> None:
+    labels = {f"k{number}": "v" * 256 for number in range(32)}
+    ids = [f"t{number}" for number in range(300)]
+
+    async with dialogue() as (_, session):
+        for first in range(0, 300, 50):
+            await session.ask(
+                register=register(*ids[first : first + 50], description="d" * 4_000, labels=labels)
+            )
+        await session.ask(subscribe=OWN)
+        frames = await session.end()
+
+    results = [frame.results for frame in frames if frame.HasField("results")]
+    assert sorted(_ids(frames)) == sorted(ids)
+    assert max(frame.ByteSize() for frame in results) <= 1024 * 1024 + 100
+    assert [frame.cursor for frame in results] == [frame.results[-1].cursor for frame in results]
+
+
 async def test_a_session_is_told_goodbye_when_the_server_stops() -> None:
     async with serving() as server:
         subscribed, silent = Dialogue(server), Dialogue(server)

@@ -58,7 +58,7 @@ def _work_and_die(path: Path, lines: int) -> list[list[str]]:
 async def test_what_was_acknowledged_is_there_after_a_kill(path: Path, stores: Open) -> None:
     done: list[list[str]] = []
     epochs: set[str] = set()
-    for lines in (1, 150, 300):
+    for lines in (1, 20, 60, 100, 150, 300):
         said = _work_and_die(path, lines)
         store = stores()
         epochs.add(await store.open())
@@ -75,7 +75,7 @@ async def test_what_was_acknowledged_is_there_after_a_kill(path: Path, stores: O
         assert len(log) == len(set(log))
 
     assert len(done) > 400
-    assert len(epochs) == 3
+    assert len(epochs) == 6
 
 
 async def test_a_kill_keeps_the_epoch_so_that_cursors_stay_good(path: Path, stores: Open) -> None:

@@ -70,6 +70,34 @@ def test_a_violation_that_repeats_the_message_is_told_once(message: str) -> None
     assert sentence(error, _OPTIONS) == f"INVALID_TASK_ID: {message}"
 
 
+def test_of_several_violations_the_one_in_the_message_is_told_once() -> None:
+    violations = (
+        millhand.Violation("task.payload.json.a", "is missing"),
+        millhand.Violation("task.payload.json.b", "must be a number"),
+    )
+    error = millhand.InvalidPayload("json.a is missing (and 1 more)", violations=violations)
+
+    assert sentence(error, _OPTIONS) == (
+        "INVALID_PAYLOAD: json.a is missing (and 1 more); task.payload.json.b: must be a number"
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [millhand.InvalidArgument("bad", request_id="r7"), millhand.Unavailable("", reason="", request_id="r7")],
+    ids=["refused", "unreachable"],
+)
+def test_the_request_is_named_to_those_who_ask(error: millhand.MillhandError) -> None:
+    assert sentence(error, _OPTIONS, verbose=True).endswith("; request r7")
+    assert "r7" not in sentence(error, _OPTIONS)
+
+
+def test_a_refusal_by_somebodys_own_interceptor_gets_no_advice_about_scopes() -> None:
+    assert sentence(millhand.PermissionDenied("not on Sundays"), _OPTIONS) == (
+        "PERMISSION_DENIED: not on Sundays"
+    )
+
+
 def test_the_field_of_what_is_not_found_adds_nothing() -> None:
     error = millhand.TaskNotFound("no task t", violations=(millhand.Violation("id", "no such task"),))
 
@@ -81,14 +109,22 @@ def test_the_field_of_what_is_not_found_adds_nothing() -> None:
     [
         (millhand.QueueFull("full", retry_after=timedelta(seconds=1.5)), "retry after 1.5 s"),
         (millhand.WaitTimedOut("over", metadata={"task_id": "t"}), "`millhand get t` shows it"),
-        (millhand.Unauthenticated("who?"), "give --token, or set MILLHAND_TOKEN"),
+        (millhand.Unauthenticated("who?"), "give --token-file or --token, or set MILLHAND_TOKEN"),
+        (
+            millhand.PermissionDenied("this call needs the scope run"),
+            "ask for a token with that scope; whoever runs the server makes one with `millhand token`",
+        ),
+        (
+            millhand.AlreadyExists("taken", metadata={"task_id": "t"}),
+            "`millhand get t` shows it; if it waits, `millhand exec --id t` runs it now",
+        ),
         (millhand.InternalError("fault", request_id="r"), "the server's log has the facts under request r"),
         (
             millhand.HandlerFailed("KeyError", metadata={"task_id": "t"}),
             "the server's log has the traceback of task t, with its text at --log-level debug",
         ),
     ],
-    ids=["full", "wait", "token", "internal", "handler"],
+    ids=["full", "wait", "token", "scope", "taken", "internal", "handler"],
 )
 def test_an_error_says_what_to_do_about_it(error: millhand.MillhandError, advice: str) -> None:
     assert sentence(error, _OPTIONS).endswith(f"; {advice}")

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -5,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from millhand_server.cli import main
+from millhand_server.cli.program import main
 
 _COMMANDS = [
     "serve",
@@ -27,7 +28,7 @@ _COMMANDS = [
 def test_help_lists_every_command_without_loading_grpc_or_the_servers_packages() -> None:
     program = (
         "import sys\n"
-        "from millhand_server.cli import main\n"
+        "from millhand_server.cli.program import main\n"
         "main(['--help'], standalone_mode=False)\n"
         "heavy = {'grpc', 'google.protobuf', 'msgspec', 'rich', 'asyncio'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
@@ -44,7 +45,7 @@ def test_help_lists_every_command_without_loading_grpc_or_the_servers_packages()
 def test_the_help_of_a_command_needs_no_grpc(command: str) -> None:
     program = (
         "import sys\n"
-        "from millhand_server.cli import main\n"
+        "from millhand_server.cli.program import main\n"
         f"main([{command!r}, '--help'], prog_name='millhand', standalone_mode=False)\n"
         "assert 'grpc' not in sys.modules\n"
     )
@@ -75,7 +76,21 @@ def test_the_version_is_the_packages() -> None:
         (["exec", "echo", "--id", ""], "Invalid value for '--id': is empty"),
         (["get", ""], "Invalid value for 'ID': is empty"),
         (["completion", "csh"], "'csh' is not one of 'bash', 'zsh', 'fish'"),
-        (["exec"], "Missing argument 'HANDLER'"),
+        (["exec"], "Missing argument 'HANDLER'; or --id ID, to run a task that is registered."),
+        (["register", "--id", "x"], "Missing argument 'HANDLER'"),
+        (
+            ["exec", "--id", "x", "--timeout", "5s"],
+            "without a HANDLER --id runs a registered task as it is: leave --timeout out",
+        ),
+        (["exec", "--id", "x", "--label", "a=b"], "leave --label out"),
+        (["info", "--token", "t", "--token-file", "f"], "give --token or --token-file, not both"),
+        (["info", "--token-file", "/no/such"], "--token-file /no/such cannot be read: No such file"),
+        (["info", "--token-file", "/dev/null"], "--token-file /dev/null is empty"),
+        (["info", "--tls-ca", "/dev/null"], "--tls-ca /dev/null has no certificate (PEM)"),
+        (
+            ["info", "--tls-cert", "/dev/null", "--tls-key", "/dev/null"],
+            "--tls-key /dev/null has no private key (PEM)",
+        ),
         (["exec", "echo", "{a"], "is not JSON"),
         (["exec", "echo", "NaN"], "there is no NaN in it"),
         (["exec", "echo", "1", "--file", "x"], "--file goes with neither JSON nor --message"),
@@ -105,6 +120,14 @@ def test_wrong_usage_is_told_in_a_sentence_with_status_2(arguments: list[str], s
 
     assert ended.exit_code == 2
     assert sentence in " ".join(ended.stderr.split())
+
+
+@pytest.mark.parametrize("status", ["deadline", "DEADLINE", "Context_Deadline_Reached"])
+def test_the_status_that_tables_shorten_may_be_written_either_way(status: str) -> None:
+    ended = CliRunner().invoke(main, ["list", "--status", status, "--address", "127.0.0.1:1"])
+
+    assert ended.exit_code == 1
+    assert "no server answers" in ended.stderr
 
 
 def test_every_command_of_the_program_can_be_loaded() -> None:
@@ -137,3 +160,42 @@ def test_commands_and_options_are_completed_and_without_a_server_no_names() -> N
     assert completed("millhand re", 1) == ["register", "results"]
     assert "--priority" in completed("millhand register --pri", 2)
     assert completed("millhand exec e", 2) == []
+    assert completed("millhand get t", 2) == []
+    assert completed("millhand list --status d", 3) == []
+    assert completed("millhand list --status c", 3) == ["completed", "cancelled", "context_deadline_reached"]
+
+
+def test_without_click_the_command_says_what_to_install() -> None:
+    program = "import sys\nsys.modules['click'] = None\nfrom millhand_server.cli import main\nmain()\n"
+
+    ended = subprocess.run([sys.executable, "-c", program, "list"], capture_output=True, text=True)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "the command `millhand` needs an extra: pip install 'millhand[cli]' to call servers, "
+        "'millhand[server,cli]' to serve\n"
+    )
+
+
+@pytest.mark.parametrize("command", [command for command in _COMMANDS if command != "serve"])
+def test_a_command_needs_nothing_of_the_servers(command: str) -> None:
+    program = (
+        "import sys\n"
+        "for name in ('msgspec', 'grpc_reflection', 'grpc_health', 'uvloop', 'uuid_utils', 'rich'):\n"
+        "    sys.modules[name] = None\n"
+        "from millhand_server.cli import main\n"
+        "main()\n"
+    )
+    rest = {"exec": ["echo"], "register": ["echo"], "token": ["ci", "--scopes", "run"], "completion": ["zsh"]}
+    needs_id = {"get": ["a"], "cancel": ["a"], "explain": ["a"]}
+    arguments = [command, *rest.get(command, []), *needs_id.get(command, [])]
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MILLHAND_ADDRESS": "127.0.0.1:1"},
+    )
+
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == (0 if command in ("token", "completion") else 1)

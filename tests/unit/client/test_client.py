@@ -10,8 +10,8 @@ from google.rpc import code_pb2  # type: ignore[import-untyped]
 from tests.unit.client.fake_server import FakeServer, completed, refusal
 
 from millhand import errors
+from millhand.enums import CancelOutcome, TaskStatus
 from millhand.protocol.options import NOT_RETRIED, retried_methods
-from millhand.protocol.records import CancelOutcome, TaskStatus
 from millhand.protocol.specs import task_spec
 from millhand.v1 import handler_pb2, task_pb2
 from millhand.v1 import task_service_pb2 as pb

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -7,6 +8,9 @@ import pytest
 
 from millhand import AsyncClient, Client
 from millhand.connection import ClientOptions, Connection, is_loopback
+
+KEY = "-----BEGIN PRIVATE KEY-----\n"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\n"
 
 BOTH = pytest.mark.parametrize("kind", [Client, AsyncClient])
 
@@ -39,6 +43,28 @@ def test_the_refusal_does_not_show_the_token(kind: Any) -> None:
         kind("10.0.0.5:50051", token="hunter2")
 
     assert "hunter2" not in str(raised.value)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("contents", "sentence"),
+    [
+        ({"tls_ca": "nothing"}, "tls_ca .*tls_ca.pem has no certificate in PEM"),
+        ({"tls_ca": KEY}, "tls_ca .*tls_ca.pem has no certificate in PEM"),
+        ({"tls_cert": KEY, "tls_key": KEY}, "tls_cert .*tls_cert.pem has no certificate in PEM"),
+        ({"tls_cert": CERTIFICATE, "tls_key": "x"}, "tls_key .*tls_key.pem has no private key in PEM"),
+    ],
+    ids=["authority", "authority that is a key", "certificate that is a key", "no key"],
+)
+def test_a_file_that_has_not_what_it_is_for_is_named(
+    kind: Any, contents: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    options = {name: tmp_path / f"{name}.pem" for name in contents}
+    for name, path in options.items():
+        path.write_text(contents[name])
+
+    with pytest.raises(ValueError, match=sentence):
+        kind("127.0.0.1:1", **options)
 
 
 @pytest.mark.parametrize(

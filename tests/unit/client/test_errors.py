@@ -9,6 +9,7 @@ from google.rpc import code_pb2  # type: ignore[import-untyped]
 from tests.unit.client.fake_server import FakeServer, refusal
 
 from millhand import errors
+from millhand.enums import TaskStatus
 from millhand.protocol.records import Result
 from millhand.protocol.status import DETAILS_KEY, ERROR_BY_REASON
 from millhand.v1 import errors_pb2, task_pb2
@@ -53,7 +54,7 @@ def test_an_error_carries_all_that_the_server_said(server: FakeServer) -> None:
         "QUEUE_FULL",
         "the queue is full",
         metadata={"queue": "images"},
-        violations={"task.queue": "is full"},
+        violations={"task.queue": "has no room"},
         retry_after_s=2,
     )
     details = ((DETAILS_KEY, status.SerializeToString()),)
@@ -64,10 +65,26 @@ def test_an_error_carries_all_that_the_server_said(server: FakeServer) -> None:
     assert error.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert error.message == "the queue is full"
     assert error.metadata == {"queue": "images"}
-    assert error.violations == (errors.Violation("task.queue", "is full"),)
+    assert error.violations == (errors.Violation("task.queue", "has no room"),)
     assert error.retry_after == timedelta(seconds=2)
     assert error.request_id == metadata["x-request-id"]
-    assert str(error) == f"QUEUE_FULL: the queue is full; task.queue: is full (request {error.request_id})"
+    said = f"QUEUE_FULL: the queue is full; task.queue: has no room (request {error.request_id})"
+    assert str(error) == said
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        pytest.param("b.c is missing", "b.c is missing; a.d: is late", id="the end of its field"),
+        pytest.param("a.b.c: is missing, too", "a.b.c: is missing, too; a.d: is late", id="all of it"),
+        pytest.param("is missing", "is missing; a.d: is late", id="its description"),
+        pytest.param("wrong", "wrong; a.b.c: is missing; a.d: is late", id="none"),
+    ],
+)
+def test_a_violation_that_the_message_has_is_said_once(message: str, told: str) -> None:
+    violations = (errors.Violation("a.b.c", "is missing"), errors.Violation("a.d", "is late"))
+
+    assert str(errors.InvalidPayload(message, violations=violations)) == f"INVALID_PAYLOAD: {told}"
 
 
 @pytest.mark.parametrize(
@@ -136,6 +153,7 @@ def test_a_task_that_did_not_complete_raises_how_it_ended(
     assert type(raised.value) is expected
     assert raised.value.reason == reason
     assert raised.value.task == message.task
+    assert raised.value.status is TaskStatus[status]
     assert raised.value.metadata["task_id"] == "t"
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -94,7 +93,9 @@ CYCLE.append(CYCLE)
         pytest.param({"n": MAX_INTEGER + 1}, "payload.n", r"2\^53.*a string or a protobuf", id="2^53 + 1"),
         pytest.param(-(10**400), "payload", r"beyond 2\^53", id="larger than any double"),
         pytest.param({1: 2}, "payload", "the key 1 is not a string", id="a key"),
-        pytest.param({"d": Decimal(1)}, "payload.d", "a Decimal is neither", id="a type"),
+        pytest.param({"d": 1j}, "payload.d", "a complex is neither JSON nor", id="a type"),
+        pytest.param([Blob(b"")], "payload[0]", "a Blob is a payload of its own", id="a blob inside"),
+        pytest.param({"d": {1j, 2}}, "payload.d[0]", "a complex is neither JSON nor", id="a type in a set"),
         pytest.param(["\ud800"], "payload[0]", "not valid Unicode", id="half a surrogate"),
         pytest.param({"\ud800": 1}, "payload", "not valid Unicode", id="half a surrogate as key"),
         pytest.param(CYCLE, None, "contains itself", id="a cycle"),

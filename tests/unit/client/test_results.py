@@ -40,7 +40,8 @@ def opened(
     server: FakeServer, *first: pb.StreamResultsResponse, **options: Any
 ) -> tuple[LogReader[Any], Any]:
     """A reader whose stream is open, and the stream's other end."""
-    call = server.start(server.client().results, **options)
+    client = server.client()
+    call = server.start(lambda: client.results(**options))
     _, _, rpc = server.take("StreamResults")
     for response in first or (place("c0"),):
         rpc.send_response(response)

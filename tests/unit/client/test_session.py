@@ -9,8 +9,9 @@ from google.rpc import code_pb2  # type: ignore[import-untyped]
 from tests.unit.client.fake_server import FakeServer, completed, refusal
 
 from millhand import errors
+from millhand.enums import CancelOutcome
 from millhand.protocol.live_session import MAX_PENDING
-from millhand.protocol.records import CancelOutcome, Gap, Progress, Result
+from millhand.protocol.records import Gap, Progress, Result
 from millhand.protocol.session import START_CREDIT, SessionState
 from millhand.protocol.specs import task_spec
 from millhand.session import Session

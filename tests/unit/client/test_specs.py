@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from millhand import errors
+from millhand.enums import CancelOutcome, TaskStatus
 from millhand.protocol.filters import FilterOptions, task_filter
-from millhand.protocol.records import CancelOutcome, TaskStatus
 from millhand.protocol.specs import TaskOptions, task_spec, with_id
 from millhand.v1 import task_pb2
 from millhand.v1 import task_service_pb2 as pb

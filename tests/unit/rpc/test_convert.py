@@ -92,6 +92,18 @@ def test_a_specification_is_read_as_it_was_sent() -> None:
     )
 
 
+def test_a_specification_with_a_time_to_run_at_is_read_so() -> None:
+    message = task_pb2.TaskSpec(handler="echo", run_at=Timestamp(seconds=3, nanos=1_999))
+
+    assert task_spec(message) == TaskSpec(handler="echo", run_at_us=3 * SECOND + 1)
+
+
+def test_what_is_taken_only_unset_is_not_read() -> None:
+    message = task_pb2.TaskSpec(handler="echo", heartbeat_timeout=Duration())
+
+    assert task_spec(message) == TaskSpec(handler="echo")
+
+
 def test_what_is_unset_stays_unset() -> None:
     assert task_spec(task_pb2.TaskSpec(handler="echo")) == TaskSpec(handler="echo", queue=DEFAULT_QUEUE)
 
@@ -115,8 +127,36 @@ def test_a_tasks_own_settings_stand_before_the_defaults() -> None:
     message = WRITER.task(_task(spec=spec))
 
     assert (message.retries, message.timeout) == (0, Duration())
+    assert message.HasField("timeout")
     assert (message.retry_policy.backoff, message.retry_policy.jitter) == (4, 0)
     assert list(message.retry_policy.non_retryable_reasons) == ["X"]
+
+
+def test_every_field_of_a_specification_is_shown_as_it_was_sent() -> None:
+    sent = task_pb2.TaskSpec(
+        id="t1",
+        name="n",
+        description="d",
+        handler="echo",
+        priority=3,
+        queue="mail",
+        labels={"a": "b", "c": ""},
+        retries=0,
+        retry_delay=Duration(seconds=1),
+        timeout=Duration(seconds=2),
+        start_timeout=Duration(seconds=3),
+        deadline=Timestamp(seconds=4),
+        run_at=Timestamp(seconds=5),
+        idempotency_key="k",
+        correlation_id="c",
+        traceparent="t",
+    )
+
+    shown = WRITER.task(_task(spec=task_spec(sent)))
+
+    for field, value in sent.ListFields():
+        assert getattr(shown, field.name) == value, field.name
+    assert WRITER.task(_task(spec=TaskSpec(handler="echo", id="t1", delay_us=0))).HasField("delay")
 
 
 def test_payload_and_heartbeat_are_for_the_full_view_only() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 from millhand.v1 import payload_pb2, task_pb2, task_service_pb2
 from millhand_server.core import errors
 from millhand_server.core.errors import MillhandError
+from millhand_server.core.task import TaskSpec
 from millhand_server.engine.options import Limits
 from millhand_server.rpc import validation
+from millhand_server.rpc.convert_task import task_spec
 from millhand_server.rpc.wire_time import MAX_DELAY_S, MAX_DURATION_S, duration_us
 
 Spec = task_pb2.TaskSpec
@@ -300,15 +303,82 @@ def test_every_request_of_the_service_and_of_a_session_has_its_check() -> None:
     assert {GetMessageClass(descriptor) for descriptor in requests} == validation.CHECKS.keys()
 
 
+def _value(field: FieldDescriptor) -> Any:
+    """Returns a value that the field may have if the server supports it, and that is not what unset means."""
+    if field.message_type is None:
+        return "a" if field.type == FieldDescriptor.TYPE_STRING else 1
+    if field.name == "labels":
+        return {"a": "b"}
+    return {
+        "Payload": _json(Value(bool_value=True)),
+        "RetryPolicy": task_pb2.RetryPolicy(backoff=2),
+        "Duration": Duration(seconds=1),
+        "Timestamp": Timestamp(seconds=1),
+    }[field.message_type.name]
+
+
+@pytest.mark.parametrize("field", list(Spec.DESCRIPTOR.fields), ids=lambda field: field.name)
+def test_every_field_of_a_task_is_checked_and_is_read_or_refused(field: FieldDescriptor) -> None:
+    task = Spec(**{"handler": "echo", field.name: _value(field)})
+    register = V1.SessionRequest(register=V1.SessionRegister(tasks=[task]))
+
+    if field.name in ("heartbeat_timeout", "fairness_key"):
+        assert type(_refusal(register)) is errors.Unsupported
+    else:
+        validation.check(register, LIMITS)
+        assert validation.read(register, LIMITS) == [task_spec(task)]
+        assert task_spec(task) != TaskSpec(handler="echo")
+
+
+def test_a_request_that_registers_nothing_is_read_to_no_tasks() -> None:
+    assert not validation.read(V1.SessionRequest(ping=V1.SessionPing()), LIMITS)
+
+
+def test_a_request_that_cannot_be_read_is_refused_as_by_the_check() -> None:
+    register = V1.SessionRegister(tasks=[Spec(handler="echo", priority=200), Spec(handler="echo")])
+    request = V1.SessionRequest(register=register)
+
+    with pytest.raises(MillhandError) as refused:
+        validation.read(request, LIMITS)
+
+    assert refused.value.violations == _refusal(request).violations
+
+
+def test_a_missing_handler_is_named_before_all_other_faults() -> None:
+    error = _refusal(_register(handler="", name="n" * 257, priority=200))
+
+    assert [violation.field for violation in error.violations] == [
+        "task.handler",
+        "task.name",
+        "task.priority",
+    ]
+
+
+def test_the_faults_of_a_batch_are_named_with_the_place_of_their_task() -> None:
+    nameless, deep = Spec(), Spec(handler="echo", payload=_json(_deep(4)))
+    register = V1.SessionRegister(tasks=[nameless, Spec(handler="echo"), deep])
+
+    error = _refusal(V1.SessionRequest(request_id="x" * 257, register=register))
+
+    assert [violation.field for violation in error.violations] == [
+        "request_id",
+        "register.tasks[0].handler",
+        "register.tasks[2].payload.json[0][0][0]",
+    ]
+
+
 def test_a_batch_whose_tasks_fail_one_by_one_is_taken_and_judged_task_by_task() -> None:
     tasks = [Spec(handler="echo"), Spec(handler="echo", priority=200)]
 
     validation.check(V1.RegisterTasksRequest(tasks=tasks, mode=V1.REGISTER_MODE_PER_ITEM), LIMITS)
-    good, bad = (validation.task_error(task, LIMITS, f"tasks[{i}].") for i, task in enumerate(tasks))
+    good, bad = validation.read_each(tasks, LIMITS)
+    register = V1.SessionRegister(tasks=tasks, mode=V1.REGISTER_MODE_PER_ITEM)
+    first, second = validation.read(V1.SessionRequest(register=register), LIMITS)
 
-    assert good is None
-    assert bad is not None
-    assert bad.violations[0].field == "tasks[1].priority"
+    assert first == good == task_spec(tasks[0])
+    for error in (bad, second):
+        assert isinstance(error, errors.InvalidArgument)
+        assert [violation.field for violation in error.violations] == ["tasks[1].priority"]
 
 
 @given(st.binary(max_size=200))

@@ -70,6 +70,7 @@ def test_a_row_that_cannot_be_encoded_stays_as_it_is(spec: dict[str, Any]) -> No
 def test_unpacked_rows_share_their_id_with_the_index_and_the_names_of_their_lane() -> None:
     row = _row()
     packed = Packer().pack(row)
+    assert isinstance(packed, Packed)
 
     first, second = unpack(packed, row.id), unpack(packed, row.id)
 

@@ -1,24 +1,27 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from millhand_server.store.sqlite.checkpoints import Checkpoints
+from millhand_server.store.sqlite.wal import FULL_BYTES, WriteAheadLog
 
 DEADLINE_S = 10
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The path of a database whose write-ahead log is long enough to be carried over."""
-    with (tmp_path / "tasks.db-wal").open("wb") as log:
-        log.truncate(16 * 1024 * 1024)
-    return tmp_path / "tasks.db"
+def log(tmp_path: Path) -> Iterator[WriteAheadLog]:
+    """A write-ahead log with enough in it to be carried over."""
+    (tmp_path / "tasks.db-shm").write_bytes(bytes(16) + (5_000).to_bytes(4, sys.byteorder))
+    log = WriteAheadLog(tmp_path / "tasks.db")
+    yield log
+    log.close()
 
 
 class Connection(sqlite3.Connection):
@@ -40,7 +43,7 @@ def _connect(before_copy: Callable[[], object]) -> sqlite3.Connection:
     return connection
 
 
-def test_stopping_in_the_middle_of_a_copy_waits_for_it_and_ends(path: Path) -> None:
+def test_stopping_in_the_middle_of_a_copy_waits_for_it_and_ends(log: WriteAheadLog) -> None:
     copying, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -48,7 +51,7 @@ def test_stopping_in_the_middle_of_a_copy_waits_for_it_and_ends(path: Path) -> N
         go_on.wait(DEADLINE_S)
 
     writing = sqlite3.connect(":memory:", isolation_level=None)
-    checkpoints = Checkpoints(path, lambda: _connect(hold))
+    checkpoints = Checkpoints(log, lambda: _connect(hold))
     checkpoints.after_commit(writing)
     assert copying.wait(DEADLINE_S)
 
@@ -61,12 +64,12 @@ def test_stopping_in_the_middle_of_a_copy_waits_for_it_and_ends(path: Path) -> N
     writing.close()
 
 
-def test_the_writer_ends_what_the_thread_began_and_begins_the_next_only_then(path: Path) -> None:
+def test_the_writer_ends_what_the_thread_began_and_begins_the_next_only_then(log: WriteAheadLog) -> None:
     copies = threading.Semaphore(0)
     statements: list[str] = []
     writing = sqlite3.connect(":memory:", isolation_level=None)
     writing.set_trace_callback(statements.append)
-    checkpoints = Checkpoints(path, lambda: _connect(copies.release))
+    checkpoints = Checkpoints(log, lambda: _connect(copies.release))
 
     for _ in range(3):
         checkpoints.after_commit(writing)
@@ -76,13 +79,25 @@ def test_the_writer_ends_what_the_thread_began_and_begins_the_next_only_then(pat
             checkpoints.after_commit(writing)
 
     checkpoints.stop()
-    assert sum("TRUNCATE" in statement for statement in statements) == 3
+    assert sum("RESTART" in statement for statement in statements) == 3
     assert not copies.acquire(blocking=False)
     writing.close()
 
 
-def test_a_log_that_is_not_there_has_no_bytes(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path / "tasks.db", lambda: _connect(lambda: None))
+def test_a_log_that_has_grown_too_long_is_cut_and_filled_up_again(log: WriteAheadLog) -> None:
+    copied = threading.Event()
+    statements: list[str] = []
+    writing = sqlite3.connect(":memory:", isolation_level=None)
+    writing.set_trace_callback(statements.append)
+    with open(log.path, "wb") as file:
+        file.truncate(5 * FULL_BYTES)
+    checkpoints = Checkpoints(log, lambda: _connect(copied.set))
 
-    assert checkpoints.log_bytes() == 0
+    checkpoints.after_commit(writing)
+    assert copied.wait(DEADLINE_S)
+    while not statements:
+        checkpoints.after_commit(writing)
+
     checkpoints.stop()
+    assert any("TRUNCATE" in statement for statement in statements)
+    writing.close()

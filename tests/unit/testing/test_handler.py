@@ -6,14 +6,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 import pytest
 
-from millhand import Blob, Fatal, RetryAfter, TaskContext, handler
-from millhand.errors import InvalidPayload as Unsendable
-from millhand_server.core.errors import InvalidPayload
+from millhand import Blob, Fatal, InvalidPayload, RetryAfter, TaskContext, handler
 from millhand_server.testing import (
     Failed,
     HandlerTest,
@@ -339,9 +338,35 @@ def resize(request: Size) -> int:
     return request.width
 
 
+class Class(Enum):
+    FIRST = 1
+
+
+@dataclass
+class Booking:
+    day: date
+    travels: Class
+    guests: set[str]
+    seal: bytes
+
+
+@handler("confirm")
+def confirm(request: Booking) -> Booking:
+    assert request == Booking(date(2026, 1, 2), Class.FIRST, {"a"}, b"seal")
+    return request
+
+
 def test_a_declared_request_is_converted_as_in_a_server() -> None:
     assert HandlerTest(resize).run({"width": 3}).result == 3
     assert HandlerTest(resize).run(Size(4)).result == 4
+
+
+def test_a_request_with_dates_and_enums_arrives_as_it_was_and_its_result_goes_back() -> None:
+    booking = Booking(date(2026, 1, 2), Class.FIRST, {"a"}, b"seal")
+
+    ended = HandlerTest(confirm).run(booking)
+
+    assert ended.result == {"day": "2026-01-02", "travels": 1, "guests": ["a"], "seal": "c2VhbA=="}
 
 
 def test_a_request_that_a_server_would_refuse_is_refused() -> None:
@@ -352,7 +377,7 @@ def test_a_request_that_a_server_would_refuse_is_refused() -> None:
 
 
 def test_a_request_that_no_client_would_send_is_refused() -> None:
-    with pytest.raises(Unsendable):
+    with pytest.raises(InvalidPayload):
         HandlerTest(facts).start(float("nan"))
 
 

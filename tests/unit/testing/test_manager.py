@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+import millhand
 from millhand import Handlers, TaskContext
-from millhand.errors import InvalidPayload as Unsendable
 from millhand.kit import Failed as HandlerFailed
 from millhand_server.core import errors
 from millhand_server.core.task import TaskSpec
@@ -158,11 +158,11 @@ async def test_async_handlers_run_like_plain_ones(handlers: Handlers) -> None:
 
 async def test_what_the_edge_refuses_is_refused(handlers: Handlers) -> None:
     async with manager(handlers) as bench:
-        with pytest.raises(errors.InvalidArgument) as priority:
+        with pytest.raises(millhand.InvalidArgument) as priority:
             await bench.register("greet", priority=101)
-        with pytest.raises(errors.InvalidTaskFunc):
+        with pytest.raises(millhand.InvalidTaskFunc):
             await bench.register("nobody")
-        with pytest.raises(Unsendable):
+        with pytest.raises(millhand.InvalidPayload):
             await bench.register("greet", float("nan"))
 
         assert [violation.field for violation in priority.value.violations] == ["task.priority"]

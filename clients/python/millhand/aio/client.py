@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import grpc
 
 from millhand.aio.awaiting import Awaiting, awaited, iterating
 from millhand.aio.channel import AsyncClock, Wire, channel_opener
-from millhand.aio.reader import AsyncLogReader, reading_with
+from millhand.aio.reader import AsyncLogReader
 from millhand.aio.session import AsyncSession
 from millhand.connection import ClientOptions, Connection
 from millhand.protocol import executing, operations, reading, records
 from millhand.protocol.ids import new_id
 from millhand.protocol.live_session import LiveSession
+from millhand.protocol.resume import OnGap
 from millhand.protocol.steps import Terms
 
 _T = TypeVar("_T")
-_Read = records.Result | records.Gap | records.Progress
-_Cancelled = records.CancelledTask | records.Gap
+#: What to do about gaps that leaves none among the records.
+_NoGaps = Literal["raise"] | Callable[[records.Gap], None]
 
 
 class AsyncClient(Awaiting[Terms]):
@@ -89,6 +91,22 @@ class AsyncClient(Awaiting[Terms]):
         """
         return await self._run(executing.execute(self._core, handler, payload, result_type, **options))
 
+    @overload
+    async def execute_registered(
+        self, task_id: str, *, result_type: type[_T], **options: Unpack[executing.WaitOptions]
+    ) -> _T: ...
+
+    @overload
+    async def execute_registered(
+        self, task_id: str, *, result_type: None = None, **options: Unpack[executing.WaitOptions]
+    ) -> Any: ...
+
+    async def execute_registered(
+        self, task_id: str, *, result_type: Any = None, **options: Unpack[executing.WaitOptions]
+    ) -> Any:
+        """Runs a registered task now: `Client.execute_registered`, awaited."""
+        return await self._run(executing.execute_registered(self._core, task_id, result_type, **options))
+
     register = awaited(operations.register)
     register_many = awaited(operations.register_many)
     execute_task = awaited(executing.execute_task)
@@ -100,13 +118,69 @@ class AsyncClient(Awaiting[Terms]):
     cancel = awaited(operations.cancel)
     cancel_all = awaited(operations.cancel_all)
     cancel_all_and_wait = awaited(operations.cancel_all_and_wait)
-    results = reading_with(AsyncLogReader[_Read], reading.results)
-    cancelled = reading_with(AsyncLogReader[_Cancelled], reading.cancelled)
     results_page = awaited(operations.results_page)
     handlers = awaited(operations.handlers)
     info = awaited(operations.info)
     start_workers = awaited(operations.start_workers)
     shutdown = awaited(operations.shutdown)
+
+    @overload
+    def results(
+        self,
+        *,
+        on_gap: _NoGaps,
+        include_progress: Literal[False] = False,
+        **options: Unpack[reading.ReadOptions],
+    ) -> AsyncLogReader[records.Result]: ...
+
+    @overload
+    def results(
+        self, *, on_gap: _NoGaps, include_progress: Literal[True], **options: Unpack[reading.ReadOptions]
+    ) -> AsyncLogReader[records.Result | records.Progress]: ...
+
+    @overload
+    def results(
+        self,
+        *,
+        on_gap: OnGap = "yield",
+        include_progress: Literal[False] = False,
+        **options: Unpack[reading.ReadOptions],
+    ) -> AsyncLogReader[records.Result | records.Gap]: ...
+
+    @overload
+    def results(
+        self, *, on_gap: OnGap = "yield", include_progress: bool, **options: Unpack[reading.ReadOptions]
+    ) -> AsyncLogReader[records.Result | records.Gap | records.Progress]: ...
+
+    def results(
+        self,
+        *,
+        on_gap: OnGap = "yield",
+        include_progress: bool = False,
+        **options: Unpack[reading.ReadOptions],
+    ) -> AsyncLogReader[Any]:
+        """`Client.results`. It begins when it is entered, or when it is first iterated."""
+        read = reading.results(self._core, on_gap=on_gap, include_progress=include_progress, **options)
+        return AsyncLogReader(read, self._perform)
+
+    @overload
+    def cancelled(
+        self, *, on_gap: _NoGaps, after: str = "", follow: bool = True, outlive_shutdown: bool = True
+    ) -> AsyncLogReader[records.CancelledTask]: ...
+
+    @overload
+    def cancelled(
+        self, *, on_gap: OnGap = "yield", after: str = "", follow: bool = True, outlive_shutdown: bool = True
+    ) -> AsyncLogReader[records.CancelledTask | records.Gap]: ...
+
+    def cancelled(
+        self, *, on_gap: OnGap = "yield", after: str = "", follow: bool = True, outlive_shutdown: bool = True
+    ) -> AsyncLogReader[Any]:
+        """Tasks as they become CANCELLED; everything else as in `Client.results`."""
+        read = reading.cancelled(
+            self._core, on_gap=on_gap, after=after, follow=follow, outlive_shutdown=outlive_shutdown
+        )
+        return AsyncLogReader(read, self._perform)
 
     def session(self, session_id: str = "") -> AsyncSession:
         """Opens a session in the running loop; give the id of an earlier one to go on with its tasks."""

@@ -11,7 +11,7 @@ from millhand.aio.awaiting import Awaiting, awaited
 from millhand.protocol import requests, times
 from millhand.protocol.live_session import LiveSession
 from millhand.protocol.records import Registered
-from millhand.protocol.resume import Record
+from millhand.protocol.resume import SessionRecord
 from millhand.protocol.session import Answer
 from millhand.protocol.steps import Operation, Step, Tell, Until
 from millhand.v1 import task_pb2
@@ -55,7 +55,7 @@ class AsyncSession(Awaiting[LiveSession]):
         await self._run(self._core.register_soon(specs, mode, lambda answer: _settle(future, answer)))
         return future
 
-    async def results(self) -> AsyncIterator[Record]:
+    async def results(self) -> AsyncIterator[SessionRecord]:
         """The subscription's records as they come, each once; `Gap` and `Progress` are among them.
 
         Ends when the session has: after `finish`, once the server has delivered everything.

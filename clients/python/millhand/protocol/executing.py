@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, TypedDict, Unpack
 
 from millhand import errors
 from millhand.protocol import records, requests, times
@@ -18,8 +18,8 @@ from millhand.v1 import task_service_pb2 as pb
 INTERRUPTED_DEADLINE_S = 2.0
 
 
-class ExecuteOptions(TaskOptions, total=False):
-    """How to wait, beside what the task may have."""
+class WaitOptions(TypedDict, total=False):
+    """How to wait for a task."""
 
     #: How long to wait; without it, however long the task takes. One attempt's limit is `attempt_timeout`.
     timeout: times.Seconds | None
@@ -27,6 +27,11 @@ class ExecuteOptions(TaskOptions, total=False):
     cancel_on_timeout: bool
     #: Whether the task is cancelled when this wait is broken off: by asyncio's cancellation, by Ctrl-C.
     cancel_on_interrupt: bool
+
+
+class ExecuteOptions(TaskOptions, WaitOptions, total=False):
+    """How to wait, beside what the task may have."""
+
     #: For how long to try again while the queue is full, within `timeout`.
     retry_when_full: times.Seconds | None
 
@@ -54,6 +59,16 @@ def execute(
         cancel_on_interrupt=cancel_on_interrupt,
         retry_when_full=retry_when_full,
     )
+    return result.unwrap(result_type)
+
+
+def execute_registered(
+    terms: Terms, task_id: str, result_type: Any, **options: Unpack[WaitOptions]
+) -> Operation[Any]:
+    """Runs a registered task now and returns its output. See `Client.execute_registered`."""
+    if result_type is not None:
+        converter(result_type)
+    result = yield from execute_task(terms, task_id, **options)
     return result.unwrap(result_type)
 
 

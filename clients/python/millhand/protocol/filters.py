@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
+from millhand.enums import TaskStatus
 from millhand.errors import InvalidArgument
 from millhand.protocol import times
-from millhand.protocol.records import TaskStatus
 from millhand.v1 import task_pb2
 
 

@@ -11,7 +11,7 @@ from millhand.protocol.filters import FilterOptions, task_filter
 from millhand.protocol.full_queue import FullQueue, register_all
 from millhand.protocol.reconnect import Reconnect
 from millhand.protocol.records import CancelResult, Registered
-from millhand.protocol.resume import Record
+from millhand.protocol.resume import SessionRecord
 from millhand.protocol.session import Answer, SessionState
 from millhand.protocol.specs import TaskOptions, task_spec, with_id
 from millhand.protocol.steps import Operation, Read, Sleep, Stream, Tell, Terms, Until
@@ -138,7 +138,7 @@ class LiveSession:
         """Stops the results and returns the cursor up to which they came; those unread can still be read."""
         return self._ask(pb.SessionUnsubscribe())
 
-    def next_record(self) -> Operation[Record | None]:
+    def next_record(self) -> Operation[SessionRecord | None]:
         """The subscription's next record; None at the session's end.
 
         Raises:

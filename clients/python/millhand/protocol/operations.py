@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from copy import copy
 from typing import Any, Unpack
 
+from millhand.enums import CancelOutcome
 from millhand.protocol import records, requests, times
 from millhand.protocol.filters import FilterOptions, task_filter
 from millhand.protocol.full_queue import FullQueue, register_all
@@ -133,7 +134,7 @@ def cancel(
     request = requests.cancel(task_id, reason, wait)
     deadline_s = terms.deadline_s(times.optional_s(wait, "wait") or 0.0)
     response: pb.CancelTaskResponse = yield Call("CancelTask", request, deadline_s)
-    return records.CancelAnswer(records.CancelOutcome(response.outcome), response.task)
+    return records.CancelAnswer(CancelOutcome(response.outcome), response.task)
 
 
 def cancel_all(

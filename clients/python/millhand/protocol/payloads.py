@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pool, message_factory, struct_pb2
@@ -12,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from millhand.errors import InvalidPayload, Violation
 from millhand.kit import Blob
+from millhand.protocol.plain import plain
 from millhand.v1 import payload_pb2
 
 #: The largest integer up to which a double holds every integer.
@@ -25,7 +27,9 @@ def encode(value: object, field: str = "payload") -> payload_pb2.Payload:
     """`value` as a payload.
 
     Bytes and `Blob` become a blob, a protobuf message becomes an Any, and what JSON knows becomes JSON;
-    dataclasses, msgspec Structs and pydantic models are JSON objects.
+    dataclasses, msgspec Structs and pydantic models are JSON objects. What else may be in JSON has the form
+    that handlers' types read: dates, durations, UUIDs, Decimals and bytes (base64) strings, sets lists, enums
+    their value.
 
     Raises:
         InvalidPayload: For NaN and infinities, integers beyond 2^53, keys that are no strings, text that is
@@ -72,6 +76,9 @@ def _fill(target: struct_pb2.Value, value: object, path: str, depth: int) -> Non
     if depth > _MAX_NESTING:
         raise _refusal(path, "is nested too deeply, or contains itself")
     match value:
+        case Enum():
+            # First, because some are strings or numbers, too.
+            _fill(target, value.value, path, depth)
         case None:
             target.null_value = struct_pb2.NULL_VALUE
         case bool():
@@ -87,10 +94,21 @@ def _fill(target: struct_pb2.Value, value: object, path: str, depth: int) -> Non
             target.list_value.SetInParent()
             for index, item in enumerate(value):
                 _fill(target.list_value.values.add(), item, f"{path}[{index}]", depth + 1)
-        case _ if (held := _fields_of(value)) is not None:
-            _fill_struct(target.struct_value, held, path, depth)
         case _:
-            raise _refusal(path, f"a {type(value).__name__} is neither JSON, bytes nor a protobuf message")
+            _fill_form(target, value, path, depth)
+
+
+def _fill_form(target: struct_pb2.Value, value: object, path: str, depth: int) -> None:
+    """Fills in the JSON that stands for what is none by itself."""
+    what = f"a {type(value).__name__}"
+    if isinstance(value, Blob | Message):
+        raise _refusal(path, f"{what} is a payload of its own and cannot be within JSON")
+    if (held := _fields_of(value)) is not None:
+        _fill_struct(target.struct_value, held, path, depth)
+    elif (form := plain(value)) is not value:
+        _fill(target, form, path, depth)
+    else:
+        raise _refusal(path, f"{what} is neither JSON nor anything that JSON can stand for")
 
 
 def _fields_of(value: object) -> Mapping[str, object] | None:

@@ -94,6 +94,22 @@ class LogReading:
             stream.cancel()
 
 
+class ReadOptions(FilterOptions, total=False):
+    """From where to read the log of results and how far, beside which tasks."""
+
+    #: The cursor to go on from. Empty means from now on when following without `ids`, else all that is
+    #: retained; "0" is always the oldest retained.
+    after: str
+    #: Whether to wait for more once caught up, which is so unless it is said.
+    follow: bool
+    #: Ends when every task of `ids` has ended; those that had ended before are given.
+    close_on_completion: bool
+    #: Whether the results' tasks have their payload.
+    full: bool
+    #: Whether to reconnect when the server says that it shuts down, which is so unless it is said.
+    outlive_shutdown: bool
+
+
 def results(
     terms: Terms,
     *,
@@ -106,19 +122,7 @@ def results(
     outlive_shutdown: bool = True,
     **filter_options: Unpack[FilterOptions],
 ) -> LogReading:
-    """Results as tasks end, each once, across lost connections and restarts.
-
-    Args:
-        after: The cursor to go on from. Empty means from now on when following without `ids`, else all that
-            is retained; "0" is always the oldest retained.
-        follow: Whether to wait for more once caught up.
-        close_on_completion: Ends when every task of `ids` has ended; those that had ended before are given.
-        include_progress: Whether to give `Progress` records, too.
-        full: Whether the results' tasks have their payload.
-        on_gap: What to do about results that cannot be given any more: "yield" a `Gap` among the records,
-            "raise" ResultsMissed, or a function to call with the `Gap`.
-        outlive_shutdown: Whether to reconnect when the server says that it shuts down.
-    """
+    """Results as tasks end, each once, across lost connections and restarts. See `Client.results`."""
     request = pb.StreamResultsRequest(
         filter=task_filter(**filter_options),
         follow=follow,

@@ -1,7 +1,7 @@
 """What a caller reads: results, gaps, progress, answers.
 
 Tasks are the wire's own messages, typed and complete; a record exists where it adds a decoded value or an
-error.
+error. A message's `status` is a number, whose name is `TaskStatus(task.status).name`.
 """
 
 from __future__ import annotations
@@ -9,59 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
+from millhand.enums import CancelOutcome, TaskStatus
 from millhand.errors import MillhandError, TaskDidNotComplete, UnexpectedOutput
 from millhand.protocol import payloads, typed
 from millhand.protocol.status import error_from_result, error_from_status
 from millhand.v1 import task_pb2, task_service_pb2
 
 _T = TypeVar("_T")
-
-
-class _WireEnum(IntEnum):
-    @classmethod
-    def _missing_(cls, value: object) -> _WireEnum:
-        # A newer server may send a number that is not known here: that must not break the reader.
-        return cls(0)
-
-
-class TaskStatus(_WireEnum):
-    """What a task is doing; `final` ones never change. UNSPECIFIED stands for a newer server's number."""
-
-    UNSPECIFIED = 0
-    CONTEXT_DEADLINE_REACHED = 1
-    RATE_LIMITED = 2
-    CANCELLED = 3
-    FAILED = 4
-    QUEUED = 5
-    RUNNING = 6
-    COMPLETED = 8
-    SCHEDULED = 9
-    RETRYING = 10
-
-    @property
-    def final(self) -> bool:
-        return self in _FINAL
-
-
-_FINAL = frozenset(
-    {TaskStatus.CONTEXT_DEADLINE_REACHED, TaskStatus.CANCELLED, TaskStatus.FAILED, TaskStatus.COMPLETED}
-)
-
-
-class CancelOutcome(_WireEnum):
-    """What came of a request to cancel. UNSPECIFIED only stands for a newer server's number."""
-
-    UNSPECIFIED = 0
-    DEQUEUED = 1
-    SIGNALLED = 2
-    STOPPED = 3
-    KILLED = 4
-    ALREADY_FINAL = 5
-    NOT_STOPPABLE = 6
 
 
 @dataclass(frozen=True)
@@ -174,6 +131,10 @@ class CancelAnswer:
 
     outcome: CancelOutcome
     task: task_pb2.Task
+
+    @property
+    def status(self) -> TaskStatus:
+        return TaskStatus(self.task.status)
 
 
 @dataclass(frozen=True)

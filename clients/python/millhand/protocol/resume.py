@@ -9,7 +9,9 @@ from millhand import errors
 from millhand.protocol import records
 from millhand.v1 import task_service_pb2
 
-Record = records.Result | records.CancelledTask | records.Gap | records.Progress
+#: What a session gives.
+SessionRecord = records.Result | records.Gap | records.Progress
+Record = SessionRecord | records.CancelledTask
 Frame = task_service_pb2.StreamResultsResponse | task_service_pb2.GetCancelledResponse
 #: What to do at a gap: give it as a record, raise ResultsMissed, or call a function and go on.
 OnGap = Literal["yield", "raise"] | Callable[[records.Gap], None]

@@ -9,7 +9,7 @@ from typing import Any
 
 from millhand import errors
 from millhand.protocol import records
-from millhand.protocol.resume import Record
+from millhand.protocol.resume import SessionRecord
 from millhand.protocol.status import error_from_status
 from millhand.v1 import task_pb2
 from millhand.v1 import task_service_pb2 as pb
@@ -31,7 +31,7 @@ class Answer:
 
 @dataclass
 class _Unread:
-    record: Record
+    record: SessionRecord
     #: Where the reader stands once it has taken this record; empty in the midst of a frame.
     cursor: str
 
@@ -144,7 +144,7 @@ class SessionState:
                 return self._answered(response)
         return None
 
-    def next_record(self) -> Record | None:
+    def next_record(self) -> SessionRecord | None:
         """The oldest unread record, which counts as read from now on; None if there is none."""
         if not self._unread:
             return None

@@ -20,7 +20,7 @@ async def log_call(call_next: Call, request: Any, context: CallContext) -> Any:
     try:
         response = await call_next(request, context)
     except asyncio.CancelledError:
-        _write(logging.DEBUG, context, "cancelled", started)
+        _write(logging.DEBUG, context, "CANCELLED", started)
         raise
     _write(_level(context.code), context, context.code.name, started)
     return response
@@ -36,5 +36,12 @@ def _write(level: int, context: CallContext, end: str, started: float) -> None:
     # A line for each call would cost a quarter of the throughput: its parts are only made when it is wanted.
     if logger.isEnabledFor(level):
         took_ms = (time.perf_counter() - started) * 1_000
-        names = {"request_id": context.request_id}
-        logger.log(level, "%s %s in %.1f ms", context.method.path, end, took_ms, extra=names)
+        facts: dict[str, object] = {
+            "request_id": context.request_id,
+            "method": context.method.path,
+            "code": end,
+            "took_ms": round(took_ms, 1),
+        }
+        if context.reason:
+            facts["reason"] = context.reason
+        logger.log(level, "%s %s in %.1f ms", context.method.path, end, took_ms, extra=facts)

@@ -10,10 +10,11 @@ import msgspec
 from google.protobuf.message import Message
 
 from millhand_server.core.ports import UnsupportedType
-from millhand_server.rpc.typed import culprit, messages
+from millhand_server.rpc.typed import allowed, culprit, messages
 from millhand_server.rpc.typed.mismatch import Fault, Mismatch, refused_by
 
 _PLACE = re.compile(r" - at `(?:(?P<key>key) in `)?\$(?P<path>.*)`$", re.DOTALL)
+_NOT_LISTED = ("Invalid enum value", "Invalid value")
 _FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`$", re.DOTALL)
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ class MsgspecType:
             return Mismatch(
                 [Fault(f"{path}.{field['name']}", "is missing" if missing else "is no field of the request")]
             )
+        if said.startswith(_NOT_LISTED):
+            return Mismatch([Fault(path, allowed.sentence(self.schema, path))])
         return Mismatch([Fault(path, _description(said))])
 
     def _locate(self, value: object, text: str, path: str) -> str:
@@ -129,7 +132,7 @@ def _description(said: str) -> str:
     """Returns what msgspec said as the end of a sentence, without any value that it quoted."""
     if said.startswith("Expected "):
         return "must be " + said.removeprefix("Expected ").replace(", got ", ", not ")
-    if said.startswith(("Invalid enum value", "Invalid value")):
+    if said.startswith(_NOT_LISTED):
         return "is none of the values that are allowed"
     if said.startswith("Invalid "):
         return "is no valid " + said.removeprefix("Invalid ")

@@ -114,6 +114,9 @@ def _description(detail: ErrorDetails) -> str:
         return "is missing"
     if kind == "extra_forbidden":
         return "is no field of the request"
+    if kind == "union_tag_invalid":
+        context = detail["ctx"]
+        return f"must have {context['discriminator']} as one of {context['expected_tags']}"
     if kind not in _KNOWN or _QUOTING & detail.get("ctx", {}).keys():
         return f"is refused by the handler's type ({kind})"
     if said.startswith("Input should "):

@@ -12,6 +12,9 @@ from millhand_server.rpc.typed.mismatch import Fault, Mismatch
 
 _OWN_FORM = "google.protobuf."
 
+#: Of an enum's names, how many a fault tells.
+_MOST_NAMES = 10
+
 
 def from_json(kind: type[Message], value: object) -> Message:
     """Returns the message that JSON values stand for.
@@ -95,7 +98,9 @@ def _value_fault(field: FieldDescriptor, value: object, path: str) -> Fault:
     if field.message_type is not None:
         return _fault(field.message_type, value, path)
     if field.enum_type is not None:
-        return Fault(path, f"must be the name of a {field.enum_type.full_name}")
+        names = ", ".join(value.name for value in field.enum_type.values[:_MOST_NAMES])
+        more = ", ..." if len(field.enum_type.values) > _MOST_NAMES else ""
+        return Fault(path, f"must be the name of a {field.enum_type.full_name}: {names}{more}")
     return Fault(path, f"must be {_SCALARS[field.type][0]}")
 
 

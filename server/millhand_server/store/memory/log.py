@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 
 from millhand_server.core.ports import LogPage
 from millhand_server.core.query import Seen, TaskFilter, matches
@@ -22,46 +23,56 @@ class ResultLog:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._tasks: list[Task | None] = []
+        self._sizes = array("q")
         self._cut = 0
         self.first = 1
-
-    @property
-    def last(self) -> int:
-        """The newest position; `first - 1` while the log is empty."""
-        return self.first + len(self) - 1
+        #: The newest position; `first - 1` while the log is empty.
+        self.last = 0
 
     def __len__(self) -> int:
-        return len(self._tasks) - self._cut
+        return self.last + 1 - self.first
 
-    def append(self, task: Task) -> None:
-        """Adds a final task, whose position must be the one after `last`."""
+    def append(self, task: Task, size: int) -> None:
+        """Adds a final task, whose position must be the one after `last`, with its weight."""
         self._tasks.append(task)
+        self._sizes.append(size)
+        self.last += 1
 
     def oldest(self) -> Task | None:
         """Returns the oldest result, None when the log is empty."""
         return self._tasks[self._cut] if len(self) else None
 
-    def drop_oldest(self) -> Task:
-        """Removes the oldest result and returns it.
+    def drop_oldest(self) -> tuple[Task, int]:
+        """Removes the oldest result and returns it and its weight.
 
         Raises:
             LookupError: the log is empty.
         """
-        task = self.oldest()
+        cut = self._cut
+        task = self._tasks[cut] if self.first <= self.last else None
         if task is None:
             raise LookupError("the log is empty")
-        self._tasks[self._cut] = None
-        self._cut += 1
+        size = self._sizes[cut]
+        self._tasks[cut] = None
+        self._cut = cut = cut + 1
         self.first += 1
-        if self._cut >= _CUT and 2 * self._cut >= len(self._tasks):
-            del self._tasks[: self._cut]
+        if cut >= _CUT and 2 * cut >= len(self._tasks):
+            del self._tasks[:cut]
+            del self._sizes[:cut]
             self._cut = 0
-        return task
+        return task, size
 
     def read(self, after: int, wanted: TaskFilter, *, limit: int, max_bytes: int) -> LogPage:
         """See `TaskStore.read_log`."""
-        after = max(after, self.first - 1)
-        candidates, seen_to = self._candidates(after, wanted)
+        if after < self.first:
+            after = self.first - 1
+        candidates: Sequence[Task | None]
+        if wanted.ids and len(wanted.ids) <= _SCANNED:
+            candidates, seen_to = self._named(wanted.ids, after), max(after, self.last)
+        else:
+            start = self._cut + after + 1 - self.first
+            candidates = self._tasks[start : start + _SCANNED]
+            seen_to = after + len(candidates)
         found: list[Task] = []
         size = 0
         for task in candidates:
@@ -75,15 +86,10 @@ class ResultLog:
             found.append(task)
         return LogPage(tuple(found), seen_to, self.first, self.last)
 
-    def _candidates(self, after: int, wanted: TaskFilter) -> tuple[Sequence[Task | None], int]:
-        """Returns results to look at, and up to which position these are all that can match."""
-        if wanted.ids and len(wanted.ids) <= _SCANNED:
-            rows = (self._table.get(task_id) for task_id in wanted.ids)
-            later = [row for row in rows if row is not None and row.position > after]
-            return sorted(later, key=_position), max(after, self.last)
-        start = self._cut + after + 1 - self.first
-        tasks = self._tasks[start : start + _SCANNED]
-        return tasks, after + len(tasks)
+    def _named(self, ids: Iterable[str], after: int) -> list[Task]:
+        """Returns the results of these tasks after a position, in the log's order."""
+        rows = (self._table.get(task_id) for task_id in ids)
+        return sorted((row for row in rows if row is not None and row.position > after), key=_position)
 
 
 #: A final status is shown as it is, whatever the time.

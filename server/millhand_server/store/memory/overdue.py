@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from millhand_server.core.ports import Overdue
@@ -29,26 +31,28 @@ class StartLimits:
         self._heap: LazyHeap[_Entry] = LazyHeap(table.is_current)
         self._waiting = 0
 
-    def add(self, row: Task) -> None:
-        """Takes in a row that waits unclaimed."""
-        if row.start_by_us is not None:
-            self._heap.push(_Entry(row.start_by_us, row.sequence, row.revision, row.id))
-            self._waiting += 1
+    def add(self, rows: Iterable[Task]) -> None:
+        """Takes in rows that wait unclaimed."""
+        for row in rows:
+            if row.start_by_us is not None:
+                self._heap.push(_Entry(row.start_by_us, row.sequence, row.revision, row.id))
+                self._waiting += 1
 
-    def remove(self, row: Task) -> None:
-        """Lets a row go that was replaced already in the rows."""
-        if row.start_by_us is None:
-            return
-        self._waiting -= 1
-        if len(self._heap) > 2 * self._waiting + _SLACK:
-            self._heap.sweep(_SWEEP)
+    def remove(self, rows: Iterable[Task]) -> None:
+        """Lets rows go that were replaced already in the table."""
+        for row in rows:
+            if row.start_by_us is not None:
+                self._waiting -= 1
+                if len(self._heap) > 2 * self._waiting + _SLACK:
+                    self._heap.sweep(_SWEEP)
 
     def read(self, limit: int, now_us: int) -> Overdue:
         """Reads overdue rows, and leaves them: they go when they are ended."""
         past: list[_Entry] = []
         head = self._heap.peek()
         while head is not None and head.start_by_us <= now_us and len(past) < limit:
-            past.append(self._heap.pop())
+            self._heap.pop()
+            past.append(head)
             head = self._heap.peek()
         for entry in past:
             self._heap.push(entry)

@@ -42,10 +42,8 @@ class Packer:
         return Packed(row.sequence, bytes(self._buffer))
 
 
-def unpack(stored: Task | Packed, task_id: str) -> Task:
+def unpack(stored: Packed, task_id: str) -> Task:
     """Returns the row with this id. It equals the one that was packed, and is another object each time."""
-    if not isinstance(stored, Packed):
-        return stored
     row = _decode(stored.content)
     # Nobody has seen the record yet. What is kept of it when it is final shares the texts that are there
     # already, the index's id and the names of the lane.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 
-import msgspec
+from msgspec.structs import force_setattr, replace
 
 from millhand_server.core.ports import Pruned, Retention
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Task
-from millhand_server.store.expiry import expiry, is_past
+from millhand_server.store.expiry import is_past
 from millhand_server.store.memory.log import ResultLog
 from millhand_server.store.memory.table import Table
-from millhand_server.store.weight import weight
+from millhand_server.store.weight import ROW_BYTES, happened
+
+#: CPython 3.11 looks a member up by its name each time, which takes ten times as long as this.
+_FAILED = TaskStatus.FAILED
 
 #: How many results one step of pruning removes at most.
 _STEP = 2_000
@@ -28,37 +32,43 @@ class Archive:
     def __init__(self, table: Table, retention: Retention) -> None:
         self.log = ResultLog(table)
         self._table = table
-        self._retention = retention
-        self._failed: deque[Task] = deque()
+        self._bounds = _bounds(retention)
+        self._failed: deque[tuple[Task, int]] = deque()
+        # A FAILED row goes when both ages have passed. 0 is no age.
+        ages = (retention.age_us, retention.failed_age_us)
+        self._keep_us = retention.age_us
+        self._keep_failed_us = max(ages) if all(ages) else 0
         self._log_bytes = 0
         self._failed_bytes = 0
 
-    def enter(self, row: Task, now_us: int) -> Task:
-        """Returns the row of a task that has become final, with its place and its time to go.
+    def enter(self, row: Task, asked_bytes: int, now_us: int) -> None:
+        """Takes in the new row of a task that has become final, and gives it its place and its time to go.
 
-        The caller puts it into the table, and calls `shrink` then.
+        Nobody may have seen it yet. The caller calls `shrink` when it has done all that it has to do.
         """
-        entered = msgspec.structs.replace(
-            row, position=self.log.last + 1, expire_us=expiry(row.status, now_us, self._retention)
-        )
-        self.log.append(entered)
-        self._log_bytes += weight(entered)
-        return entered
+        log = self.log
+        keep_us = self._keep_failed_us if row.status is _FAILED else self._keep_us
+        force_setattr(row, "position", log.last + 1)
+        force_setattr(row, "expire_us", now_us + keep_us if keep_us else None)
+        size = ROW_BYTES + asked_bytes + happened(row)
+        log.append(row, size)
+        self._log_bytes += size
 
     def shrink(self) -> None:
         """Removes what is over the limits of count and bytes."""
-        while self._is_over(self._retention):
-            self._remove_one(self._retention)
+        while self._is_over(self._bounds):
+            self._remove_one(self._bounds)
 
     def prune(self, retention: Retention, now_us: int) -> Pruned:
         """Removes what is over any limit, in a step that leaves the rest for the next one."""
+        bounds = _bounds(retention)
         results, rows = len(self.log), len(self._table)
         for _ in range(_STEP):
-            if self._is_over(retention):
-                self._remove_one(retention)
+            if self._is_over(bounds):
+                self._remove_one(bounds)
             elif self._oldest_is_past(retention, now_us):
                 self._trim()
-            elif self._failed and _is_past(self._failed[0], now_us, retention.failed_age_us):
+            elif self._failed and _is_past(self._failed[0][0], now_us, retention.failed_age_us):
                 self._drop_failed()
             else:
                 more = False
@@ -68,15 +78,16 @@ class Archive:
         return Pruned(results - len(self.log), rows - len(self._table), more)
 
     def _is_over(self, limit: Retention) -> bool:
-        if limit.count and max(len(self.log), len(self._failed)) > limit.count:
+        log = self.log
+        results, failed = log.last + 1 - log.first, len(self._failed)
+        if results > limit.count or failed > limit.count:
             return True
-        removable = len(self.log) > 1 or self._failed
-        return bool(removable and limit.bytes and self._log_bytes + self._failed_bytes > limit.bytes)
+        return self._log_bytes + self._failed_bytes > limit.bytes and (results > 1 or failed > 0)
 
     def _remove_one(self, limit: Retention) -> None:
-        too_many_failed = limit.count and len(self._failed) > limit.count
-        too_large_failed = limit.bytes and self._failed_bytes > limit.bytes // 2
-        if too_many_failed or too_large_failed or len(self.log) <= 1:
+        failed = len(self._failed)
+        is_failed_over = failed > limit.count or self._failed_bytes > limit.bytes // 2
+        if failed and (is_failed_over or len(self.log) <= 1):
             self._drop_failed()
         else:
             self._trim()
@@ -86,19 +97,23 @@ class Archive:
         return oldest is not None and _is_past(oldest, now_us, limit.age_us)
 
     def _trim(self) -> None:
-        task = self.log.drop_oldest()
-        size = weight(task)
+        task, size = self.log.drop_oldest()
         self._log_bytes -= size
-        if task.status is TaskStatus.FAILED:
-            self._failed.append(task)
+        if task.status is _FAILED:
+            self._failed.append((task, size))
             self._failed_bytes += size
         else:
             self._table.remove(task)
 
     def _drop_failed(self) -> None:
-        task = self._failed.popleft()
-        self._failed_bytes -= weight(task)
+        task, size = self._failed.popleft()
+        self._failed_bytes -= size
         self._table.remove(task)
+
+
+def _bounds(retention: Retention) -> Retention:
+    """Returns the retention with a number that is never reached where 0 stands for no limit."""
+    return replace(retention, count=retention.count or sys.maxsize, bytes=retention.bytes or sys.maxsize)
 
 
 def _is_past(task: Task, now_us: int, age_us: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from collections.abc import Sequence
 
 from millhand_server.core.errors import StoreUnavailable
@@ -26,8 +27,8 @@ from millhand_server.core.ports import (
     Withheld,
 )
 from millhand_server.core.query import Page, Seen, TaskFilter
-from millhand_server.core.status import TaskStatus
-from millhand_server.core.task import NewTask, Owner, Task
+from millhand_server.core.status import FINAL, TaskStatus
+from millhand_server.core.task import Lane, NewTask, Owner, Task
 from millhand_server.core.transition import Transition, apply_to, cancel_requested, claimed, holds, lost
 from millhand_server.store.acceptance import first_row, known
 from millhand_server.store.memory import listing
@@ -35,7 +36,7 @@ from millhand_server.store.memory.lanes import Lanes
 from millhand_server.store.memory.overdue import StartLimits
 from millhand_server.store.memory.retention import Archive
 from millhand_server.store.memory.table import Table
-from millhand_server.store.weight import burden
+from millhand_server.store.weight import asked
 
 
 class MemoryStore:
@@ -67,27 +68,27 @@ class MemoryStore:
         self._clear()
 
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
-        now_us = self._now()
-        batch = _Batch(self._table, max_waiting, self._max_waiting_bytes, now_us)
-        results = [batch.place(new) for new in tasks]
-        if atomic and any(isinstance(result, Conflict | Full) for result in results):
+        now_us, table = self._now(), self._table
+        batch = _Batch(table, max_waiting, self._max_waiting_bytes)
+        results = batch.place(tasks, now_us)
+        if atomic and batch.has_refused:
             return [Withheld() if isinstance(result, Inserted) else result for result in results]
-        for row, size in zip(batch.rows.values(), batch.sizes, strict=True):
-            self._table.add(row, size)
-            self._wait(row, now_us)
+        table.add(batch.rows, batch.size, batch.keys)
+        self._lanes.add(batch.rows.values(), now_us)
+        self._start_limits.add(batch.rows.values())
         return results
 
     async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
         now_us = self._now()
-        tasks: list[Task] = []
-        for task_id in self._lanes.take(wants, limit, now_us):
-            waiting = self._table[task_id]
-            row = claimed(waiting, owner)
-            self._table.hold(row)
-            self._start_limits.remove(waiting)
-            tasks.append(row)
-        lanes = dict.fromkeys(lane for want in wants for lane in want.lanes)
-        return Claimed(tuple(tasks), tuple(self._lanes.state(lane, now_us) for lane in lanes))
+        waiting = self._lanes.take(wants, limit, now_us)
+        rows = [claimed(row, owner) for row in waiting]
+        self._table.hold(rows)
+        self._start_limits.remove(waiting)
+        heads: dict[Lane, LaneHead] = {}
+        for want in wants:
+            for name in want.lanes:
+                heads[name] = self._lanes.state(name, now_us)
+        return Claimed(tuple(rows), tuple(heads.values()))
 
     async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
         now_us = self._now()
@@ -97,8 +98,10 @@ class MemoryStore:
             if row is None or not holds(transition, row):
                 results.append(Applied(row, changed=False))
             else:
-                changed = self._change(row, apply_to(row, transition, now_us=now_us), now_us)
+                changed = apply_to(row, transition, now_us=now_us)
+                self._change(row, changed, now_us)
                 results.append(Applied(changed, changed=True))
+        self._archive.shrink()
         return results
 
     async def cancel(self, ids: Sequence[str], reason: str) -> list[CancelMark]:
@@ -109,8 +112,10 @@ class MemoryStore:
             if row is None or row.is_final:
                 marks.append(CancelMark(row, already_final=row is not None))
             else:
-                changed = self._change(row, cancel_requested(row, reason, now_us=now_us), now_us)
+                changed = cancel_requested(row, reason, now_us=now_us)
+                self._change(row, changed, now_us)
                 marks.append(CancelMark(changed, dequeued=changed.is_final))
+        self._archive.shrink()
         return marks
 
     async def recover(self, owner: Owner, *, limit: int) -> Recovered:
@@ -120,7 +125,9 @@ class MemoryStore:
         tasks: list[Task] = []
         for row in held[:limit]:
             changed = apply_to(row, lost(row, seen_us=now_us), now_us=now_us)
-            tasks.append(self._change(row, changed, now_us))
+            self._change(row, changed, now_us)
+            tasks.append(changed)
+        self._archive.shrink()
         return Recovered(tuple(tasks), more=len(held) > limit)
 
     async def get(self, ids: Sequence[str]) -> list[Task | None]:
@@ -152,22 +159,18 @@ class MemoryStore:
     async def prune(self, retention: Retention) -> Pruned:
         return self._archive.prune(retention, self._now())
 
-    def _change(self, old: Task, new: Task, now_us: int) -> Task:
-        """Puts a changed row in its places, and returns it as it is now."""
-        if new.is_final:
-            new = self._archive.enter(new, now_us)
-        self._table.replace(old, new)
-        if _waits_unclaimed(old):
+    def _change(self, old: Task, new: Task, now_us: int) -> None:
+        """Puts a changed row, which was not final, in its places."""
+        asked_bytes = asked(old)
+        self._table.replace(old, new, asked_bytes)
+        if old.owner is None:
             self._lanes.remove(old)
-            self._start_limits.remove(old)
-        if _waits_unclaimed(new):
-            self._wait(new, now_us)
-        self._archive.shrink()
-        return new
-
-    def _wait(self, row: Task, now_us: int) -> None:
-        self._lanes.add(row, now_us)
-        self._start_limits.add(row)
+            self._start_limits.remove([old])
+        if new.status in FINAL:
+            self._archive.enter(new, asked_bytes, now_us)
+        elif new.owner is None:
+            self._lanes.add([new], now_us)
+            self._start_limits.add([new])
 
     def _now(self) -> int:
         self._check_open()
@@ -187,52 +190,55 @@ class MemoryStore:
 class _Batch:
     """Tasks on their way in: what each of them meets, before anything is changed."""
 
-    def __init__(self, table: Table, max_waiting: int, max_waiting_bytes: int, now_us: int) -> None:
+    __slots__ = ("_bytes_left", "_places", "_table", "has_refused", "keys", "rows", "size")
+
+    def __init__(self, table: Table, max_waiting: int, max_waiting_bytes: int) -> None:
+        #: The new rows by id, the sum of their burdens, and their ids by principal and idempotency key.
         self.rows: dict[str, Task] = {}
-        self.sizes: list[int] = []
-        self._keys: dict[tuple[str, str], Task] = {}
+        self.size = 0
+        self.keys: dict[tuple[str, str], str] = {}
+        self.has_refused = False
         self._table = table
-        self._max_waiting = max_waiting
-        self._max_waiting_bytes = max_waiting_bytes
-        self._bytes = 0
-        self._now_us = now_us
+        self._places = max_waiting - table.waiting if max_waiting else sys.maxsize
+        self._bytes_left = max_waiting_bytes - table.waiting_bytes if max_waiting_bytes else sys.maxsize
 
-    def place(self, new: NewTask) -> InsertResult:
-        met = known(new, self._by_id(new), self._by_key(new))
-        if isinstance(met, Conflict):
-            return met
-        if met is not None:
-            return Inserted(met, created=False)
-        if (full := self._full()) is not None:
-            return full
-        row = first_row(new, sequence=self._table.last_sequence + len(self.rows) + 1, now_us=self._now_us)
-        self.rows[row.id] = row
-        size = burden(row)
-        self.sizes.append(size)
-        self._bytes += size
-        if row.spec.idempotency_key:
-            self._keys[row.principal, row.spec.idempotency_key] = row
-        return Inserted(row, created=True)
-
-    def _full(self) -> Full | None:
-        if self._max_waiting and self._table.waiting + len(self.rows) >= self._max_waiting:
-            return Full(self._max_waiting)
-        if self._max_waiting_bytes and self._table.waiting_bytes + self._bytes >= self._max_waiting_bytes:
-            return Full(self._max_waiting_bytes, in_bytes=True)
-        return None
-
-    def _by_id(self, new: NewTask) -> Task | None:
-        return self._table.get(new.spec.id) or self.rows.get(new.spec.id)
+    def place(self, tasks: Sequence[NewTask], now_us: int) -> list[InsertResult]:
+        rows, row_of, sequence = self.rows, self._table.get, self._table.last_sequence
+        results: list[InsertResult] = []
+        for new in tasks:
+            spec = new.spec
+            by_id = row_of(spec.id) or rows.get(spec.id)
+            by_key = self._by_key(new) if spec.idempotency_key else None
+            met = known(new, by_id, by_key)
+            if met is not None:
+                results.append(self._met(met))
+            elif len(rows) >= self._places or self.size >= self._bytes_left:
+                results.append(self._full())
+            else:
+                sequence += 1
+                row = rows[spec.id] = first_row(new, sequence=sequence, now_us=now_us)
+                self.size += asked(row)
+                if spec.idempotency_key:
+                    self.keys[new.principal, spec.idempotency_key] = spec.id
+                results.append(Inserted(row, created=True))
+        return results
 
     def _by_key(self, new: NewTask) -> Task | None:
-        if not new.spec.idempotency_key:
-            return None
-        return self._table.by_key(new) or self._keys.get((new.principal, new.spec.idempotency_key))
+        task_id = self.keys.get((new.principal, new.spec.idempotency_key))
+        return self._table.by_key(new) if task_id is None else self.rows[task_id]
+
+    def _met(self, met: Task | Conflict) -> Inserted | Conflict:
+        if isinstance(met, Conflict):
+            self.has_refused = True
+            return met
+        return Inserted(met, created=False)
+
+    def _full(self) -> Full:
+        self.has_refused = True
+        if len(self.rows) >= self._places:
+            return Full(self._table.waiting + self._places)
+        return Full(self._table.waiting_bytes + self._bytes_left, in_bytes=True)
 
 
 def _is_of_another(row: Task, owner: Owner) -> bool:
     return row.owner is not None and row.owner.epoch != owner.epoch
-
-
-def _waits_unclaimed(row: Task) -> bool:
-    return row.owner is None and not row.is_final

@@ -6,13 +6,14 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
-from pathlib import Path
+
+from millhand_server.store.sqlite.wal import FULL_BYTES, WriteAheadLog
 
 logger = logging.getLogger(__name__)
 
-#: From this size on the log is carried over into the database.
-_DUE_BYTES = 16 * 1024 * 1024
-#: Beyond this size something keeps it from being shortened, such as a backup that reads for long.
+#: A file that has become longer than this is cut.
+_LONG_BYTES = 4 * FULL_BYTES
+#: Beyond this size something keeps the log from being begun anew, such as a backup that reads for long.
 _ALARMING_BYTES = 256 * 1024 * 1024
 
 #: How long the end of a checkpoint waits for readers, who read in short pages.
@@ -26,8 +27,8 @@ class Checkpoints:
     that it would have to wait for, and begins the log anew.
     """
 
-    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._log = path.with_name(f"{path.name}-wal")
+    def __init__(self, log: WriteAheadLog, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._log = log
         self._connect = connect
         self._is_due = threading.Event()
         self._copied = threading.Event()
@@ -38,20 +39,13 @@ class Checkpoints:
         self._thread = threading.Thread(target=self._run, name="millhand-store-checkpoints", daemon=True)
         self._thread.start()
 
-    def log_bytes(self) -> int:
-        """Returns the size of the write-ahead log. Safe from any thread."""
-        try:
-            return self._log.stat().st_size
-        except FileNotFoundError:
-            return 0
-
     def after_commit(self, writing: sqlite3.Connection) -> None:
         """Ends a checkpoint, or begins one, if it is time. For the writer, between two transactions."""
         if self._copied.is_set():
             self._copied.clear()
             self._begin_anew(writing)
             self._is_under_way = False
-        elif not self._is_under_way and self.log_bytes() >= _DUE_BYTES:
+        elif not self._is_under_way and self._log.used_bytes() >= FULL_BYTES:
             self._is_under_way = True
             self._is_due.set()
 
@@ -82,20 +76,23 @@ class Checkpoints:
             logger.warning("the write-ahead log cannot be carried over: %s", error)
 
     def _begin_anew(self, writing: sqlite3.Connection) -> None:
+        is_long = self._log.file_bytes() > _LONG_BYTES
         writing.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
         try:
-            writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.Error as error:
+            writing.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if is_long else 'RESTART'})").fetchone()
+            if is_long:
+                self._log.fill_up()
+        except (sqlite3.Error, OSError) as error:
             logger.warning("the write-ahead log cannot be begun anew: %s", error)
         finally:
             writing.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        self._watch(self.log_bytes())
+        self._watch(self._log.file_bytes())
 
     def _watch(self, size: int) -> None:
         if size >= _ALARMING_BYTES and not self._is_alarmed:
             logger.warning(
                 "the write-ahead log %s has %d bytes: another program reads the database without a break",
-                self._log,
+                self._log.path,
                 size,
             )
         self._is_alarmed = size >= _ALARMING_BYTES

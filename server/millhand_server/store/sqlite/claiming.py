@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import Any, NamedTuple
 
+from msgspec.structs import asdict
+
 from millhand_server.core.ports import Claimed, LaneHead, Overdue, Want
 from millhand_server.core.task import Lane, Owner, Task
 from millhand_server.core.transition import claimed
@@ -47,7 +49,7 @@ def lane_states(
     states: list[LaneHead] = []
     name = Lane("", "", "") if after is None else after
     while len(states) < limit:
-        found = connection.execute(_LANE_AFTER, name._asdict()).fetchone()
+        found = connection.execute(_LANE_AFTER, asdict(name)).fetchone()
         if found is None:
             break
         name = Lane(*found)
@@ -96,7 +98,7 @@ class _LaneWalk:
         self._execute = execute
         self._name = name
         self._page = page
-        self._bound = name._asdict() | times._asdict()
+        self._bound = asdict(name) | times._asdict()
         levels = execute(_URGENCIES, self._bound).fetchall()
         self._next_due_us = min((due_us for _, due_us in levels if due_us is not None), default=None)
         self._urgencies = [urgency for urgency, _ in reversed(levels)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 from pathlib import Path
@@ -13,6 +14,9 @@ from millhand_server.store.sqlite.ledger import Ledger, read_ledger
 from millhand_server.store.sqlite.lock import LockFile, Mark
 from millhand_server.store.sqlite.migrating import migrate, plan
 from millhand_server.store.sqlite.statements import statement
+from millhand_server.store.sqlite.wal import WriteAheadLog
+
+logger = logging.getLogger(__name__)
 
 #: The first that has all that the statements here need (STRICT, RETURNING, JSON built in).
 _OLDEST_SQLITE = (3, 38)
@@ -48,8 +52,11 @@ class Database:
         found = self._lock.acquire()
         try:
             self.writing = self._open_for_writing()
+            self._inode = path.stat().st_ino
             #: The epoch of the log, and the sums.
             self.epoch, self.ledger = self._settle_epoch(found.mark)
+            self.wal = WriteAheadLog(path)
+            self._fill_up_wal()
         except sqlite3.Error as error:
             self._lock.release()
             raise CannotOpen(sentence(error, path)) from None
@@ -89,7 +96,14 @@ class Database:
     def close(self) -> None:
         """Carries the write-ahead log over, and lets go of the file. Other connections are closed before."""
         self.writing.close()
+        self.wal.close()
         self._lock.release()
+
+    def _fill_up_wal(self) -> None:
+        try:
+            self.wal.fill_up()
+        except OSError as error:
+            logger.warning("%s cannot have its full length yet: %s", self.wal.path, error.strerror or error)
 
     def _open_for_writing(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -153,9 +167,9 @@ class Database:
         return (
             mark is not None
             and mark.epoch == epoch
-            and mark.inode == self.path.stat().st_ino
+            and mark.inode == self._inode
             and mark.position <= ledger.last_position
         )
 
     def _mark(self, position: int) -> Mark:
-        return Mark(self.epoch, self.path.stat().st_ino, position)
+        return Mark(self.epoch, self._inode, position)

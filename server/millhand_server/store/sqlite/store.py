@@ -112,8 +112,8 @@ class SqliteStore:
 
     @property
     def wal_bytes(self) -> int:
-        """The size of the write-ahead log, which is kept near 16 MiB."""
-        return self._opened.checkpoints.log_bytes()
+        """How much of the write-ahead log is in use, which is kept near 16 MiB."""
+        return self._opened.database.wal.used_bytes()
 
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
         return await self._opened.writer.submit(
@@ -207,7 +207,7 @@ class _Open:
 
     def __init__(self, database: Database, rows: Rows, on_fatal: Callable[[str], None]) -> None:
         self.database = database
-        self.checkpoints = Checkpoints(database.path, database.connect_for_checkpoints)
+        self.checkpoints = Checkpoints(database.wal, database.connect_for_checkpoints)
         self.writer = Writer(
             database.writing,
             Desk(database.writing, rows, database.ledger, Lives(database.earlier_until_us)),

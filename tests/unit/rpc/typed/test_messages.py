@@ -7,7 +7,8 @@ from google.protobuf.duration_pb2 import Duration
 from tests.unit.rpc.typed.conftest import Refuse, typed
 from tests.unit.rpc.typed.types import SECRET as S
 
-from millhand.v1.task_pb2 import TaskSpec
+from millhand.v1.handler_pb2 import Handler
+from millhand.v1.task_pb2 import Task, TaskSpec
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,14 @@ def test_the_first_fault_of_a_message_in_json_is_told_by_its_path(
     assert violation.field == path
     assert words in violation.description
     assert S not in violation.description
+
+
+def test_a_fault_of_an_enum_names_what_it_may_be(refuse: Refuse) -> None:
+    [kill] = refuse(Handler, {"killGuarantee": S}).violations
+    [status] = refuse(Task, {"status": S}).violations
+
+    assert kill.description.startswith("must be the name of a millhand.v1.KillGuarantee: KILL_GUARANTEE_")
+    assert status.description.count("TASK_STATUS_") == 10
 
 
 def test_the_schema_of_a_message_follows_protobuf_s_json() -> None:

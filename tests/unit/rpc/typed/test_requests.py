@@ -6,7 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, Literal, NewType
 from uuid import UUID
 
 import msgspec
@@ -216,6 +216,15 @@ def test_a_payload_that_does_not_fit_is_refused_by_the_paths_of_its_faults_and_n
         (types.Size, {"maxWidth": 1, "x": 1}, "json.x is no field of the request"),
         (types.Size, {"maxWidth": 0}, "json.maxWidth must be `int` >= 1"),
         (types.Moments, MOMENTS | {"id": "x"}, "json.id is no valid UUID"),
+        (types.Order, {"items": [], "colour": S}, 'json.colour must be one of "blue", "red"'),
+        (types.Order, {"items": [], "size": S}, 'json.size must be one of "m", "s"'),
+        (types.Colour, S, 'json must be one of "blue", "red"'),
+        (types.Circle | types.Square, {"type": S}, 'json.type must be one of "Circle", "Square"'),
+        (dict[str, list[types.Colour | None]], {"a": ["red", S]}, 'json.a[1] must be one of "blue", "red"'),
+        (Literal["on"], S, 'json must be "on"'),
+        (types.Many, 12, "json must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, or 2 more"),
+        (types.Painted, {"colour": S}, "json.colour must be 'red' or 'blue'"),
+        (types.Drawing, {"shape": {"kind": S}}, "json.shape must have 'kind' as one of 'line', 'dot'"),
         (types.Picky, {"word": "bad"}, "json is refused by the handler's type (ValueError)"),
         (types.Address, {"city": "a", "number": 0}, "json.number must be greater than 0"),
         (types.Person, {}, "json.fullName is missing"),

@@ -21,6 +21,25 @@ class Colour(enum.Enum):
     BLUE = "blue"
 
 
+Many = Literal[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+
+
+class Painted(pydantic.BaseModel):
+    colour: Colour
+
+
+class Line(pydantic.BaseModel):
+    kind: Literal["line"]
+
+
+class Dot(pydantic.BaseModel):
+    kind: Literal["dot"]
+
+
+class Drawing(pydantic.BaseModel):
+    shape: Line | Dot = pydantic.Field(discriminator="kind")
+
+
 @dataclass
 class Item:
     name: str
