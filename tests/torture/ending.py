@@ -11,8 +11,7 @@ from tests.torture.processes import Role
 from tests.torture.readers import last_cursor
 from tests.torture.records import ending_of_result
 
-from millhand import Client, Result
-from millhand.protocol.records import TaskStatus
+from millhand import Client, Result, TaskStatus
 
 #: How long writers may take to have all answers, tasks to be final, readers to catch up.
 WRITERS_S = 45.0

@@ -27,6 +27,9 @@ _DISK_S = (0.5, 3.0)
 _EARLY = 0.1
 _EARLY_S = (0.05, 0.6)
 
+#: How often a server is killed while its disk is full, so that another one has to start there.
+_KILLED_WHEN_FULL = 0.5
+
 _PATIENCE_S = 30.0
 
 #: How often each happens to the server, among those that are chosen.
@@ -144,6 +147,9 @@ class Nemesis:
             self._did("full")
             self._disk.fill()
             time.sleep(chance.uniform(*_DISK_S))
+            if chance.random() < _KILLED_WHEN_FULL:
+                self._kill_once("with its disk full")
+                time.sleep(chance.uniform(*_DISK_S))
             self._did("room")
             self._disk.free()
 

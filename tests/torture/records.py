@@ -6,9 +6,8 @@ import json
 
 from tests.torture.histories import Ending, Event, GapRead, Read
 
-from millhand import Gap, Result
+from millhand import CancelledTask, Gap, Progress, Result, TaskStatus
 from millhand.errors import MillhandError
-from millhand.protocol.records import CancelledTask, Progress, TaskStatus
 from millhand.v1 import task_pb2
 
 Record = Result | CancelledTask | Gap | Progress

@@ -13,7 +13,7 @@ RECOVERY_S = 5.0
 
 
 def no_death_of_its_own(story: Story) -> Iterator[Violation]:
-    """The server ends by our hand only: killed, by SIGTERM with status 0, or refusing a read-only file."""
+    """The server ends by our hand only: killed, by SIGTERM with status 0, or refusing a bad disk."""
     for life in story.lives:
         if life.status is not None and not _is_our_doing(story, life):
             yield Violation("no_death_of_its_own", life.died, _name(life), f"ended with status {life.status}")
@@ -65,15 +65,20 @@ def _is_our_doing(story: Story, life: Life) -> bool:
         return bool(acts & {"kill", "end"})
     if life.status == 0:
         return "term" in acts
-    return life.ready is None and not life.complaint and _met_read_only(story, life)
+    return life.ready is None and not life.complaint and _met_a_bad_disk(story, life)
 
 
-def _met_read_only(story: Story, life: Life) -> bool:
-    begin = max((act.at for act in story.acts if act.name == "readonly" and act.at < life.died), default=None)
-    if begin is None:
-        return False
-    end = min((act.at for act in story.acts if act.name == "writable" and act.at > begin), default=life.died)
-    return life.spawned < end
+def _met_a_bad_disk(story: Story, life: Life) -> bool:
+    """Whether the disk was full or read-only at some time between a life's beginning and its end."""
+    for begins, ends in (("full", "room"), ("readonly", "writable")):
+        begin = max((act.at for act in story.acts if act.name == begins and act.at < life.died), default=None)
+        if begin is not None:
+            end = min(
+                (act.at for act in story.acts if act.name == ends and act.at > begin), default=life.died
+            )
+            if life.spawned < end:
+                return True
+    return False
 
 
 def _name(life: Life) -> str:
