@@ -123,8 +123,10 @@ class SqliteStore:
         )
 
     async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
+        # After a loss of power nobody holds anything, so a claim may be lost with it.
         return await self._opened.writer.submit(
-            lambda desk: claiming.claim(desk, wants, limit=limit, owner=owner, now_us=self._now(desk.ledger))
+            lambda desk: claiming.claim(desk, wants, limit=limit, owner=owner, now_us=self._now(desk.ledger)),
+            is_lasting=False,
         )
 
     async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
@@ -212,6 +214,7 @@ class _Open:
             database.writing,
             Desk(database.writing, rows, database.ledger, Lives(database.earlier_until_us)),
             database.path,
+            waits_for_disk=database.synchronous == "FULL",
             after_commit=self.checkpoints.after_commit,
             on_results=self._mark,
             on_fatal=on_fatal,
