@@ -99,7 +99,7 @@ class Writer:
         self._thread = JobThread("millhand-store-writer", self._do)
 
     def submit(self, work: Callable[[Desk], T], *, is_lasting: bool = True) -> asyncio.Future[T]:
-        """Has a job done in a transaction. One that need not be lasting may be answered before the disk is."""
+        """Has a job done in a transaction; one that need not be lasting may not be on the disk then."""
         return self._thread.submit(work, is_lasting=is_lasting)
 
     async def stop(self) -> None:
