@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from millhand_server.config.options import StoreChoice
+from millhand_server.config.store_url import StoreChoice
 from millhand_server.engine.clock import SystemClock
 from millhand_server.store.sqlite import CannotOpen, Plan, SqliteOptions, SqliteStore
 from millhand_server.store.sqlite import check as check_file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from millhand_server.config.store_url import StoreChoice
 from millhand_server.core.ports import Retention
 from millhand_server.engine.options import ManagerOptions
 
@@ -45,15 +45,6 @@ class SecurityOptions:
     def knows_callers(self) -> bool:
         """Whether a caller must say who it is."""
         return self.client_ca is not None or self.tokens is not None
-
-
-@dataclass(frozen=True)
-class StoreChoice:
-    """Which store: `memory`, or `sqlite` with the path of its file and how sure a commit is."""
-
-    kind: str = "memory"
-    path: Path | None = None
-    synchronous: str = "FULL"
 
 
 @dataclass(frozen=True)
