@@ -51,7 +51,7 @@ class SecurityOptions:
 class StoreOptions:
     """Where tasks are kept, how many bytes of those that wait in memory, and how long results."""
 
-    choice: StoreChoice = StoreChoice()
+    choice: StoreChoice = field(default_factory=StoreChoice)
     max_queued_bytes: int = 256 * 1024 * 1024
     retention: Retention = field(default_factory=Retention)
 
