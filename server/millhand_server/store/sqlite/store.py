@@ -110,11 +110,6 @@ class SqliteStore:
             opened, self._open = self._open, None
             await opened.close()
 
-    @property
-    def wal_bytes(self) -> int:
-        """How much of the write-ahead log is in use, which is kept near 16 MiB."""
-        return self._opened.database.wal.used_bytes()
-
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
         return await self._opened.writer.submit(
             lambda desk: accepting.insert(
@@ -184,6 +179,12 @@ class SqliteStore:
                 connection, self._rows, after, wanted, limit=limit, max_bytes=max_bytes
             )
         )
+
+    def figures(self) -> dict[str, int]:
+        if self._open is None:
+            return {}
+        database = self._open.database
+        return {"database": database.path.stat().st_size, "wal": database.wal.used_bytes()}
 
     @property
     def _opened(self) -> _Open:
