@@ -4,7 +4,7 @@ import pytest
 from tests.contract.steps import change, claim, ids, log_ids, put, read, start
 from tests.fakes.tasks import ended, handler_failed, new_task
 
-from millhand_server.core.losses import FATAL_LOSSES
+from millhand_server.core.losses import FATAL_LOSSES, MOST_LOSSES, SUSPECT_AFTER
 from millhand_server.core.ports import Applied, Recovered, TaskStore
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import Owner, Task, TaskError
@@ -56,6 +56,18 @@ async def test_a_task_whose_code_had_not_begun_goes_back_to_its_place(store: Tas
     # A loss all the same: a quick attempt may have taken its process with it before its start was stored.
     assert (row.status, row.attempt, row.losses, row.attempts) == (TaskStatus.QUEUED, 0, 1, ())
     assert ids(await claim(store)) == ["a", "b"]
+
+
+async def test_a_suspect_that_had_not_begun_is_not_to_blame(store: TaskStore) -> None:
+    await put(store, new_task("a"))
+
+    losses: list[int] = []
+    for n in range(MOST_LOSSES + 1):
+        await claim(store)
+        [row] = await recover(store, Owner("node-1", 10 + n))
+        losses.append(row.losses)
+
+    assert losses == [1] + [SUSPECT_AFTER] * MOST_LOSSES
 
 
 async def test_what_the_asking_owner_holds_is_left_alone(store: TaskStore) -> None:

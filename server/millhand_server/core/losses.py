@@ -20,20 +20,16 @@ MOST_LOSSES = 20
 _NEAR_US = 250_000
 _NEAR_SHARE = 0.1
 
-#: In quarantine every run is recorded; before it a quick one may have left no trace of its start.
-_RUNS_THAT_COUNT = FATAL_LOSSES - SUSPECT_AFTER
-
 
 def is_fatal(losses: int, runs_us: Sequence[int]) -> bool:
     """Tells whether a task was lost once too often.
 
     Args:
         losses: how often it was lost, this time included.
-        runs_us: how long its lost attempts had run, in microseconds, as far as that is known, oldest first.
+        runs_us: how long its lost attempts had run, in microseconds, as far as that is recorded. The others
+            came before, and were over before their start could be stored: they count as no time at all.
     """
-    if losses >= MOST_LOSSES:
-        return True
-    last = runs_us[-FATAL_LOSSES:]
-    if losses < FATAL_LOSSES or len(last) < _RUNS_THAT_COUNT:
+    if losses < FATAL_LOSSES:
         return False
-    return max(last) - min(last) <= max(_NEAR_US, _NEAR_SHARE * max(last))
+    last = ([0] * (losses - len(runs_us)) + list(runs_us))[-FATAL_LOSSES:]
+    return losses >= MOST_LOSSES or max(last) - min(last) <= max(_NEAR_US, _NEAR_SHARE * max(last))

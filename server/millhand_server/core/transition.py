@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from millhand_server.core.losses import is_fatal
+from millhand_server.core.losses import SUSPECT_AFTER, is_fatal
 from millhand_server.core.status import FINAL, WAITING, TaskStatus
 from millhand_server.core.task import (
     KEPT_ATTEMPTS,
@@ -117,8 +117,9 @@ def lost(row: Task, *, seen_us: int) -> Transition:
     """The node that holds the row is gone, and nobody will say how the attempt ended.
 
     If its code had begun it was an attempt, which uses no retry; the task keeps its place and runs again, or
-    fails when it was lost once too often. Otherwise the claim is given back. It counts as a loss all the
-    same: a quick attempt can take its server with it before its start is stored.
+    fails when it was lost once too often. Otherwise the claim is given back. Of a task that is no suspect yet
+    that is a loss all the same: a quick attempt can take its server with it before its start is stored.
+    Suspects do not begin before it is.
 
     Args:
         row: held by the node.
@@ -128,7 +129,7 @@ def lost(row: Task, *, seen_us: int) -> Transition:
         ValueError: no node holds the row.
     """
     if row.status in WAITING or row.owner is None:
-        return replace(returned(row.key), is_loss=True)
+        return replace(returned(row.key), is_loss=row.losses < SUSPECT_AFTER)
     start_us = seen_us if row.start_us is None else row.start_us
     error = TaskError(INTERNAL_CODE, WORKER_LOST, "the process that ran the attempt ended before it did")
     attempt = Attempt(row.attempt, row.owner.node, row.worker, start_us, max(start_us, seen_us), error)
