@@ -19,14 +19,16 @@ from pathlib import Path
 from tests.bench.case import Case, LeftOut, Scale
 from tests.bench.cases.batches import batches
 from tests.bench.cases.cancelling import cancelling
-from tests.bench.cases.depth import depth
+from tests.bench.cases.depth import depth, durable_depth
+from tests.bench.cases.durable_claims import durable_claims
+from tests.bench.cases.durable_start import durable_start
 from tests.bench.cases.idle_readers import idle_readers
 from tests.bench.cases.in_process import in_process
 from tests.bench.cases.memory import memory
 from tests.bench.cases.peers import peers
 from tests.bench.cases.readers import readers
-from tests.bench.cases.session import session
-from tests.bench.cases.unary import unary
+from tests.bench.cases.session import durable_session, session
+from tests.bench.cases.unary import durable_unary, unary
 from tests.bench.figures import CaseResult
 from tests.bench.machine import OtherPrograms
 from tests.bench.report import FOLDER, Report
@@ -43,6 +45,11 @@ CASES: dict[str, Case] = {
     "depth": depth,
     "in-process": in_process,
     "cancelling": cancelling,
+    "durable-unary": durable_unary,
+    "durable-session": durable_session,
+    "durable-depth": durable_depth,
+    "durable-claims": durable_claims,
+    "durable-start": durable_start,
     "peers": peers,
 }
 

@@ -97,7 +97,7 @@ class ChildFailed(Exception):
     """A process that takes part has ended or hangs. The text ends with what it logged."""
 
 
-def start_server(*arguments: str, store: str = MEMORY) -> Child:
+def start_server(store: str, *arguments: str) -> Child:
     """Starts `millhand serve` as anybody would: default chain, default log, on a free port.
 
     It keeps 100,000 results and not a million, so that from the second window on it also pays for pruning.
@@ -121,6 +121,11 @@ def start_load() -> Child:
 def start_embedded() -> Child:
     """Starts a program that embeds Millhand and obeys as a client process does."""
     return Child("tests.bench.embedded")
+
+
+def start_claims(database: Path) -> Child:
+    """Starts a program that has Millhand's SQLite store open, and obeys as a client process does."""
+    return Child("tests.bench.claims", str(database))
 
 
 def environment() -> dict[str, str]:

@@ -43,7 +43,7 @@ def peers(scale: Scale) -> Preparing:
     """Measures tasks per second, and CPU per task over all processes: client, server or broker, workers."""
     with ExitStack() as stack:
         others = [stack.enter_context(running(peer, scale.scratch)) for peer in PEERS]
-        server = stack.enter_context(start_server(store=sqlite_url(scale.scratch / "peers.db")))
+        server = stack.enter_context(start_server(sqlite_url(scale.scratch / "peers.db")))
         load = stack.enter_context(start_load())
         seconds = _LONGER * scale.window_s
         arms = _our_arms(server, load, seconds) | {

@@ -17,6 +17,7 @@ _LOADS: Commands = {
     "read": readers.read,
     "read_bare": readers.read_bare,
     "first_result": readers.first_result,
+    "first_start": readers.first_start,
     "hold": readers.hold,
     "cancel": cancels.cancel,
     "fill": queued.fill,
