@@ -7,6 +7,7 @@ shared one lies.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import signal
 import sys
@@ -20,8 +21,8 @@ from tests.bench.case import Case, LeftOut, Scale
 from tests.bench.cases.batches import batches
 from tests.bench.cases.cancelling import cancelling
 from tests.bench.cases.depth import depth, durable_depth
-from tests.bench.cases.durable_claims import durable_claims
 from tests.bench.cases.durable_start import durable_start
+from tests.bench.cases.durable_store import durable_blocked, durable_cycle
 from tests.bench.cases.idle_readers import idle_readers
 from tests.bench.cases.in_process import in_process
 from tests.bench.cases.memory import memory
@@ -48,7 +49,8 @@ CASES: dict[str, Case] = {
     "durable-unary": durable_unary,
     "durable-session": durable_session,
     "durable-depth": durable_depth,
-    "durable-claims": durable_claims,
+    "durable-cycle": durable_cycle,
+    "durable-blocked": durable_blocked,
     "durable-start": durable_start,
     "peers": peers,
 }
@@ -84,6 +86,8 @@ def _measured(name: str, scale: Scale, seed: int, report: Report) -> CaseResult:
     chance = random.Random(f"{seed} {name}")
     began, others = time.monotonic(), OtherPrograms()
     with report.progress(name) as progress, CASES[name](scale) as prepared:
+        # What the preparation wrote is on its way to the disk, and would be in the way of commits.
+        os.sync()
         rounds = scale.rounds if prepared.rounds is None else min(scale.rounds, prepared.rounds)
         kept = run_rounds(prepared, rounds, chance, progress)
     seconds = time.monotonic() - began

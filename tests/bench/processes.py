@@ -123,9 +123,9 @@ def start_embedded() -> Child:
     return Child("tests.bench.embedded")
 
 
-def start_claims(database: Path) -> Child:
+def start_bare_store(database: Path) -> Child:
     """Starts a program that has Millhand's SQLite store open, and obeys as a client process does."""
-    return Child("tests.bench.claims", str(database))
+    return Child("tests.bench.bare_store", str(database))
 
 
 def environment() -> dict[str, str]:
