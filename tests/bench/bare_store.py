@@ -15,7 +15,7 @@ from tests.bench.load.window import WrongResults, percentiles
 from millhand.v1 import task_pb2
 from millhand_server.core.ports import Inserted, Want
 from millhand_server.core.task import DEFAULT_QUEUE, Attempt, Lane, NewTask, Owner, Task
-from millhand_server.core.transition import NOTHING_REPORTED, completed
+from millhand_server.core.transition import NOTHING_REPORTED, Transition, completed
 from millhand_server.engine.clock import SystemClock
 from millhand_server.rpc.convert_task import task_spec
 from millhand_server.store.sqlite import SqliteOptions, SqliteStore
@@ -57,16 +57,13 @@ class BareStore:
         return {"rate": len(took) / (time.perf_counter() - start)} | percentiles(took)
 
     async def cycle(self, size: int, seconds: float) -> dict[str, float]:
-        """Claims tasks, ends them and inserts as many, `size` of them a verb, so that the queue stays as long."""
+        """Claims tasks, ends them and inserts as many, `size` of them a verb: the queue stays as long."""
         ahead = [self._new(size, 0) for _ in range(int(seconds * _AHEAD) // size)]
         took: list[float] = []
         start = time.perf_counter()
         while ahead and (began := time.perf_counter()) < start + seconds:
             tasks = (await self._store.claim(_WANTS, limit=size, owner=_OWNER)).tasks
-            ends = [
-                completed(task.key, _attempt(task), task.spec.payload, NOTHING_REPORTED) for task in tasks
-            ]
-            applied = await self._store.apply(ends)
+            applied = await self._store.apply([_end(task) for task in tasks])
             if len(tasks) != size or not all(one.changed for one in applied):
                 raise WrongResults("a task was not claimed, or did not end")
             await self._insert(ahead.pop())
@@ -103,9 +100,11 @@ class BareStore:
         )
 
 
-def _attempt(task: Task) -> Attempt:
-    """Returns the record of an attempt that took no time."""
-    return Attempt(task.attempt, node=_OWNER.node, worker="", start_us=task.due_us, end_us=task.due_us)
+def _end(task: Task) -> Transition:
+    """Ends a task well, after an attempt that took no time and returned its argument."""
+    due_us = task.due_us
+    attempt = Attempt(task.attempt, node=_OWNER.node, worker="", start_us=due_us, end_us=due_us)
+    return completed(task.key, attempt, task.spec.payload, NOTHING_REPORTED)
 
 
 async def main(path: Path) -> None:

@@ -35,6 +35,9 @@ _COLUMNS = (
     ("bytes", "bytes/{}", "{:,.0f}"),
 )
 
+#: Columns that stand only where a figure is made of them.
+_ONLY_IN_FIGURES = {"all_us"}
+
 _STYLES = {"goal": "green", "met": "green", "MISSED": "bold red", "": ""}
 
 
@@ -117,7 +120,9 @@ class Report:
 
 def _table_of_arms(result: CaseResult) -> Table:
     table = Table()
-    present = [one for one in _COLUMNS if any(one[0] in arm for arm in result.arms.values())]
+    metrics = {metric for arm in result.arms.values() for metric in arm}
+    metrics -= _ONLY_IN_FIGURES - {figure.metric for figure in result.prepared.figures}
+    present = [one for one in _COLUMNS if one[0] in metrics]
     table.add_column("arm")
     for _, heading, _ in present:
         table.add_column(heading.format(result.prepared.per), justify="right")

@@ -30,8 +30,8 @@ _CALLS: Mapping[str, Any] = {"do": "unary", "path": EXECUTE, "in_flight": 1, "wo
 _IN_MEMORY = (_Shape("Session", _SESSION, Bar(0.9)),)
 
 _IN_A_FILE = (
-    _Shape("ExecuteTask, one by one", _CALLS, Bar(0.8)),
-    _Shape("Session, in hundreds", _SESSION, Bar(0.4)),
+    _Shape("SQLite: ExecuteTask, one by one", _CALLS, Bar(0.8)),
+    _Shape("SQLite: Session, in hundreds", _SESSION, Bar(0.4)),
 )
 
 

@@ -26,8 +26,13 @@ def durable_start(scale: Scale) -> Preparing:
         arms = {f"{number:,} queued": partial(_turn, scale, load, number) for number in (_FEW, scale.deep)}
         full = f"{scale.deep:,} queued"
         figures = [
-            Figure(f"s from start to the first task's, {full}", full, "seconds", bar=Bar(3, at_most=True)),
-            Figure(f"MB in RAM at most, {full}", full, "megabytes", bar=Bar(200, at_most=True)),
+            Figure(
+                f"SQLite: s from start to first task running, {full}",
+                full,
+                "seconds",
+                bar=Bar(3, at_most=True),
+            ),
+            Figure(f"SQLite: MB in RAM at most, {full}", full, "megabytes", bar=Bar(200, at_most=True)),
         ]
         yield Prepared("Starting before a queue on SQLite", "task", arms, figures, rounds=_ROUNDS)
 

@@ -49,7 +49,7 @@ def durable_cycle(scale: Scale) -> Preparing:
         shallow, deep = (f"{queued:,} queued" for queued in depths)
         figures = [
             Figure(
-                f"store: rate, {size} a verb, {deep} / {shallow}",
+                f"SQLite store: rate, {size} a verb, {deep} / {shallow}",
                 f"{size} a verb, {deep}",
                 "rate",
                 over=f"{size} a verb, {shallow}",
@@ -75,7 +75,7 @@ def durable_blocked(scale: Scale) -> Preparing:
                 store.ask(do="fill", number=blocked, priority=_URGENT, **beside)
             arms[arm] = partial(store.ask, do="claim", seconds=scale.window_s)
         figures = [
-            Figure(f"store: claim p50, {arm} / none", arm, "p50_ms", over=_NONE, bar=_BLOCKED_BAR)
+            Figure(f"SQLite store: claim p50, {arm} / none", arm, "p50_ms", over=_NONE, bar=_BLOCKED_BAR)
             for arm in kinds
             if arm != _NONE
         ]

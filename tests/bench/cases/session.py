@@ -19,7 +19,8 @@ _ECHO = "echo, 64 in flight"
 @contextmanager
 def session(scale: Scale) -> Preparing:
     """Measures tasks per second from registration to result, every id once."""
-    with _prepared(scale, MEMORY, "Session against a bare echo", Bar(22, goal=42)) as prepared:
+    bar = Bar(22, goal=42)
+    with _prepared(scale, MEMORY, "Session against a bare echo", "Session", bar) as prepared:
         yield prepared
 
 
@@ -27,12 +28,13 @@ def session(scale: Scale) -> Preparing:
 def durable_session(scale: Scale) -> Preparing:
     """Measures the same with SQLite."""
     store = sqlite_url(scale.scratch / "session.db")
-    with _prepared(scale, store, "Session on SQLite against a bare echo", Bar(9, goal=15.7)) as prepared:
+    title, bar = "Session on SQLite against a bare echo", Bar(9, goal=15.7)
+    with _prepared(scale, store, title, "SQLite: Session", bar) as prepared:
         yield prepared
 
 
 @contextmanager
-def _prepared(scale: Scale, store: str, title: str, bar_in_hundreds: Bar) -> Preparing:
+def _prepared(scale: Scale, store: str, title: str, name: str, bar_in_hundreds: Bar) -> Preparing:
     with start_server(store) as server, start_echo() as bare, start_load() as load:
         arms = {
             f"Session, {size} a message": partial(
@@ -57,7 +59,7 @@ def _prepared(scale: Scale, store: str, title: str, bar_in_hundreds: Bar) -> Pre
         )
         figures = [
             Figure(
-                f"Session tasks/s, {size} a message / echo calls/s",
+                f"{name} tasks/s, {size} a message / echo calls/s",
                 f"Session, {size} a message",
                 "rate",
                 over=_ECHO,

@@ -34,7 +34,7 @@ def unary(scale: Scale) -> Preparing:
     with start_server(MEMORY) as server, start_echo() as bare, start_load() as load:
         arms = _arms(load, server, bare, _IN_FLIGHT, scale.window_s)
         figures = [
-            _figure(name, number, metric, _BARS.get((number, metric)))
+            _figure(f"ExecuteTask {name}", number, metric, _BARS.get((number, metric)))
             for number in _IN_FLIGHT
             for name, metric in (("rate", "rate"), ("server CPU", "server_us"), ("p50", "p50_ms"))
         ]
@@ -49,13 +49,13 @@ def durable_unary(scale: Scale) -> Preparing:
         arms = _arms(load, server, bare, _DURABLE_IN_FLIGHT, scale.window_s)
         arms[_COMMIT] = partial(commit_rows, scale.scratch / "commits.db", scale.window_s)
         figures = [
-            _figure(name, number, metric, _DURABLE_BARS.get((number, metric)))
+            _figure(f"SQLite: ExecuteTask {name}", number, metric, _DURABLE_BARS.get((number, metric)))
             for number in _DURABLE_IN_FLIGHT
             for name, metric in (("rate", "rate"), ("server CPU", "server_us"))
         ]
         figures.append(
             Figure(
-                "ExecuteTask p50 beyond the echo's, 1 in flight, in commits",
+                "SQLite: ExecuteTask p50 beyond echo, 1 in flight, in commits",
                 "ExecuteTask, 1 in flight",
                 "p50_ms",
                 less="echo, 1 in flight",
@@ -86,7 +86,7 @@ def _arms(
 
 def _figure(name: str, in_flight: int, metric: str, bar: Bar | None) -> Figure:
     return Figure(
-        f"ExecuteTask {name} / echo, {in_flight} in flight",
+        f"{name} / echo, {in_flight} in flight",
         f"ExecuteTask, {in_flight} in flight",
         metric,
         over=f"echo, {in_flight} in flight",
