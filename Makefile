@@ -10,6 +10,8 @@ MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
 ARGS ?=
 # Not empty: `make bench` takes a first look only.
 QUICK ?=
+# Not empty: `make torture` takes 90 seconds.
+SHORT ?=
 # The Python to use; by default the newest that runs.
 PYTHON ?=
 export PYTHON
@@ -64,6 +66,10 @@ test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
 .PHONY: bench
 bench: setup ## Measure speed against bare servers and other queues, in 17 minutes (QUICK=1: in 3; options in ARGS)
 	@$(bin)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
+
+.PHONY: torture
+torture: setup ## Kill a server 300 times at work, and check what it promises, in half an hour (SHORT=1: in 90 seconds; options in ARGS)
+	@exec $(bin)/python -m tests.torture $(if $(SHORT),--seconds 60) $(ARGS)
 
 .PHONY: fmt
 fmt: setup ## Rewrite code and protos in the house format

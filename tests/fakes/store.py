@@ -150,6 +150,9 @@ class FaultyStore:
     async def prune(self, retention: Retention) -> Pruned:
         return await self._meet("prune", lambda: self.inner.prune(retention))
 
+    def figures(self) -> dict[str, int]:
+        return self.inner.figures()
+
     async def _meet(self, verb: str, call: Callable[[], Awaitable[T]]) -> T:
         self.calls.append(verb)
         behaviour = self.script.take(verb)

@@ -41,6 +41,10 @@ def of_engine(measures: Measures) -> Iterator[Metric]:
     yield _gauge(
         "millhand_store_up", "1 while the store takes what it is given.", measures.store_is_available
     )
+    taken = GaugeMetricFamily("millhand_store_bytes", "Bytes that the store takes.", labels=("part",))
+    for part, size in measures.store_bytes.items():
+        taken.add_metric((part,), size)
+    yield taken
     if measures.stored is None:
         return
     tasks = GaugeMetricFamily("millhand_tasks", "Tasks that are not final, by status.", labels=("status",))

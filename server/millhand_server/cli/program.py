@@ -13,6 +13,7 @@ _PACKAGE = "millhand_server.cli"
 #: Where each command lives and what the overview says of it, in the overview's order.
 _COMMANDS = {
     "serve": ("serve:serve", "Start a server."),
+    "migrate": ("migrate:migrate", "Bring a database up to date, or say what it lacks."),
     "exec": ("execute:execute", "Run a task, wait for it and print its output."),
     "register": ("register:register", "Register a task and print its id."),
     "get": ("tasks:get", "Show one task."),

@@ -14,7 +14,6 @@ from millhand_server.config.options import (
     PluginOptions,
     SecurityOptions,
     ServeOptions,
-    StoreChoice,
     StoreOptions,
 )
 from millhand_server.config.settings import SETTINGS, Setting
@@ -26,7 +25,7 @@ from millhand_server.config.sources import (
     from_file,
     from_flags,
 )
-from millhand_server.config.store_url import DEFAULT_URL, parse_store_url
+from millhand_server.config.store_url import DEFAULT_URL, StoreChoice, parse_store_url
 from millhand_server.core.ports import Retention
 from millhand_server.engine.options import Limits, ManagerOptions, default_workers
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from millhand_server.config.store_url import StoreChoice
 from millhand_server.core.ports import Retention
 from millhand_server.engine.options import ManagerOptions
 
@@ -48,19 +48,10 @@ class SecurityOptions:
 
 
 @dataclass(frozen=True)
-class StoreChoice:
-    """Which store: `memory`, or `sqlite` with the path of its file and how sure a commit is."""
-
-    kind: str = "memory"
-    path: Path | None = None
-    synchronous: str = "FULL"
-
-
-@dataclass(frozen=True)
 class StoreOptions:
     """Where tasks are kept, how many bytes of those that wait in memory, and how long results."""
 
-    choice: StoreChoice = StoreChoice()
+    choice: StoreChoice = field(default_factory=StoreChoice)
     max_queued_bytes: int = 256 * 1024 * 1024
     retention: Retention = field(default_factory=Retention)
 

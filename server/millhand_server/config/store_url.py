@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
-from millhand_server.config.options import StoreChoice
-
 #: Where tasks are kept when nobody says: a file in the working directory.
 DEFAULT_URL = "sqlite:///millhand.db"
+
+
+@dataclass(frozen=True)
+class StoreChoice:
+    """Which store: `memory`, or `sqlite` with the path of its file and how sure a commit is."""
+
+    kind: str = "memory"
+    path: Path | None = None
+    synchronous: str = "FULL"
+
 
 _TO_COME = ("postgresql", "postgres")
 _SYNCHRONOUS = ("FULL", "NORMAL")

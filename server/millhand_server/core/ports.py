@@ -242,6 +242,10 @@ class TaskStore(Protocol):
         """Removes what is past its retention, oldest first, in a small step."""
         ...
 
+    def figures(self) -> dict[str, int]:
+        """Returns the bytes that the store takes, by what they are for; empty when it is not open."""
+        ...
+
 
 class Change(msgspec.Struct, frozen=True, gc=False):
     """A transition that took effect: the row before it, as this node knew it, and the row after it."""

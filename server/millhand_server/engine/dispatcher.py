@@ -17,6 +17,7 @@ from millhand_server.engine.lanebook import LaneBook
 from millhand_server.engine.pool import Pool
 from millhand_server.engine.quarantine import Quarantine, is_suspect
 from millhand_server.engine.shared import Shared
+from millhand_server.engine.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Dispatcher:
         self.on_refused: Callable[[Sequence[Frame]], None] = lambda _: None
         self.claims = True
         self.store_is_available = True
+        self._trouble = Trouble(logger, shared.clock, "claiming tasks")
         #: Whether the store may hold tasks or claims of this node that it does not know of.
         self._is_unsure = False
 
@@ -166,9 +168,10 @@ class Dispatcher:
                 await self._claim(wants, places)
         except StoreUnavailable as error:
             self.store_is_available = False
-            logger.warning("cannot claim tasks: %s", error.message)
+            self._trouble.goes_on(error)
             return _RETRY_US
         self.store_is_available = True
+        self._trouble.is_over()
         return self._wait_us(now_us)
 
     def _wants(self, now_us: int) -> tuple[list[Want], int]:

@@ -38,7 +38,8 @@ class Measures:
 
     `running` counts attempts whose code runs, `stuck` those of them that should have ended, `held` also the
     ones that were claimed ahead. `oldest_due_us` is how long the task that is due longest has been waiting
-    for a worker, 0 when none is. `stored` is None when the store cannot be read.
+    for a worker, 0 when none is. `stored` is None when the store cannot be read. `store_bytes` is what it
+    takes, by what for.
     """
 
     workers: int
@@ -49,6 +50,7 @@ class Measures:
     store_is_available: bool
     oldest_due_us: int
     stored: Stored | None
+    store_bytes: dict[str, int]
 
 
 class Measuring:
@@ -75,6 +77,7 @@ class Measuring:
             store_is_available=self._dispatcher.store_is_available and self._settler.store_is_available,
             oldest_due_us=0 if oldest_us is None else max(0, self._shared.clock.now_us() - oldest_us),
             stored=stored,
+            store_bytes=self._shared.store.figures(),
         )
 
 

@@ -28,6 +28,7 @@ from millhand_server.core.transition import Reported, Transition
 from millhand_server.engine.attempts import LiveAttempt
 from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.shared import Shared
+from millhand_server.engine.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Settler:
         self._frames: list[Frame] = []
         self._early: list[Transition] = []
         self._wakeup = Wakeup(shared.clock)
+        self._trouble = Trouble(logger, shared.clock, "storing what became of attempts")
         self._idle = asyncio.Event()
         self._idle.set()
         #: Called when an attempt's code has ended or never began, when one began, and for rows that wait.
@@ -175,10 +177,11 @@ class Settler:
                 applied = await self._store.apply(transitions)
             except StoreUnavailable as error:
                 self.store_is_available = False
-                logger.warning("the store did not take %d transitions: %s", len(transitions), error.message)
+                self._trouble.goes_on(error)
                 await Wakeup(self._clock).wait(_RETRY_US)
             else:
                 self.store_is_available = True
+                self._trouble.is_over()
                 return applied
 
     def _pass_on(self, applied: Sequence[Applied]) -> None:

@@ -16,6 +16,7 @@ from millhand_server.core.query import EVERYTHING, Seen, TaskFilter, matches
 from millhand_server.core.status import FINAL
 from millhand_server.core.task import Progress, Task
 from millhand_server.engine.clock import Wakeup
+from millhand_server.engine.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class LogTail:
         self._store = store
         self._clock = clock
         self._wakeup = Wakeup(clock)
+        self._trouble = Trouble(logger, clock, "reading the log's end")
         self._known = 0
         self._waiters: dict[str, list[asyncio.Future[Task]]] = {}
         self._followers: set[Follower] = set()
@@ -150,8 +152,9 @@ class LogTail:
             while self.position < self._known:
                 try:
                     await self._read()
+                    self._trouble.is_over()
                 except StoreUnavailable as error:
-                    logger.warning("cannot read the log: %s", error.message)
+                    self._trouble.goes_on(error)
                     await self._wakeup.wait(_RETRY_US)
             self._read_all.set()
 

@@ -13,6 +13,7 @@ from millhand_server.core.transition import Transition
 from millhand_server.engine.clock import Wakeup
 from millhand_server.engine.settler import overdue_error
 from millhand_server.engine.shared import Shared
+from millhand_server.engine.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Expiry:
         self._observing = shared.observing
         self._clock = shared.clock
         self._wakeup = Wakeup(shared.clock)
+        self._trouble = Trouble(logger, shared.clock, "ending overdue tasks")
         self._next_us: int | None = None
 
     def offer(self, tasks: Sequence[Task]) -> None:
@@ -53,8 +55,9 @@ class Expiry:
             self._next_us = None
             try:
                 self._next_us = await self._expire()
+                self._trouble.is_over()
             except StoreUnavailable as error:
-                logger.warning("cannot end overdue tasks: %s", error.message)
+                self._trouble.goes_on(error)
                 self._next_us = self._clock.now_us() + _RETRY_US
             await self._wakeup.wait(self._delay_us())
 
@@ -79,7 +82,7 @@ class Expiry:
             try:
                 applied = await self._store.apply(transitions)
             except StoreUnavailable as error:
-                logger.warning("the store did not end %d overdue tasks: %s", len(transitions), error.message)
+                self._trouble.goes_on(error)
                 await Wakeup(self._clock).wait(_RETRY_US)
             else:
                 self._tail.advance(result.task for result in applied if result.task is not None)
@@ -93,6 +96,7 @@ class Pruning:
         self._store = shared.store
         self._retention = retention
         self._clock = shared.clock
+        self._trouble = Trouble(logger, shared.clock, "removing old results")
 
     async def run(self) -> None:
         """Prunes, for ever."""
@@ -105,5 +109,6 @@ class Pruning:
                 if (await self._store.prune(self._retention)).more:
                     # The next step follows when others have had a turn.
                     delay_us = 0
+                self._trouble.is_over()
             except StoreUnavailable as error:
-                logger.warning("cannot prune: %s", error.message)
+                self._trouble.goes_on(error)

@@ -14,7 +14,7 @@ from millhand_server.config.values import duration_us
 PAGE = pages.DOCS / "command-line.md"
 
 #: Commands that call no server have a heading of their own.
-_WITHOUT_SERVER = {"serve", "token", "completion"}
+_WITHOUT_SERVER = {"serve", "migrate", "token", "completion"}
 
 _GROUPS = {"a task": "Options of a task", "a filter": "Options of a filter"}
 
@@ -47,10 +47,11 @@ def test_every_client_command_is_listed() -> None:
     assert listed == [name for name in main.list_commands(click.Context(main)) if name not in _WITHOUT_SERVER]
 
 
-def test_the_options_of_token_are_listed() -> None:
-    listed = _flags(pages.section(PAGE, "token"))
+@pytest.mark.parametrize("command", ["migrate", "token"])
+def test_the_options_of_a_command_without_a_server_are_listed(command: str) -> None:
+    listed = _flags(pages.section(PAGE, command))
 
-    assert set(listed) == _options("token")
+    assert set(listed) == _options(command)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ async def test_the_page_tells_what_tasks_and_calls_have_come_to() -> None:
     assert page.value("millhand_run_seconds_bucket", handler="refuse", outcome="FAILED", le="+Inf") == 1
     assert page.value("millhand_tasks", status="QUEUED") == 0
     assert page.value("millhand_log_results") == 3
+    assert page.value("millhand_store_bytes", part="waiting") == 0
     assert page.value("millhand_workers") == 2
     assert page.value("millhand_ready") == page.value("millhand_store_up") == 1
     assert page.value("millhand_info", node="node-1", store="memory") == 1

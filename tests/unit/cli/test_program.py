@@ -10,6 +10,7 @@ from millhand_server.cli.program import main
 
 _COMMANDS = [
     "serve",
+    "migrate",
     "exec",
     "register",
     "get",
@@ -177,7 +178,7 @@ def test_without_click_the_command_says_what_to_install() -> None:
     )
 
 
-@pytest.mark.parametrize("command", [command for command in _COMMANDS if command != "serve"])
+@pytest.mark.parametrize("command", [name for name in _COMMANDS if name not in ("serve", "migrate")])
 def test_a_command_needs_nothing_of_the_servers(command: str) -> None:
     program = (
         "import sys\n"

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from millhand_server.config.loading import ConfigError, load
-from millhand_server.config.options import SecurityOptions, StoreChoice
+from millhand_server.config.options import SecurityOptions
 from millhand_server.config.settings import SETTINGS
+from millhand_server.config.store_url import StoreChoice
 from millhand_server.engine.options import ManagerOptions
 
 _SAMPLES: dict[str, tuple[str, str, str]] = {

@@ -28,14 +28,19 @@ class Connection(sqlite3.Connection):
     """Runs what a test wishes before it copies."""
 
     before_copy: Callable[[], object]
+    fails = False
+    tries = 0
 
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
         if "PASSIVE" in sql:
             self.before_copy()
+        if self.fails and "RESTART" in sql:
+            self.tries += 1
+            raise sqlite3.OperationalError("as the test wished")
         return super().execute(sql, parameters)
 
 
-def _connect(before_copy: Callable[[], object]) -> sqlite3.Connection:
+def _connect(before_copy: Callable[[], object]) -> Connection:
     connection = sqlite3.connect(
         ":memory:", isolation_level=None, factory=Connection, check_same_thread=False
     )
@@ -100,4 +105,28 @@ def test_a_log_that_has_grown_too_long_is_cut_and_filled_up_again(log: WriteAhea
 
     checkpoints.stop()
     assert any("TRUNCATE" in statement for statement in statements)
+    writing.close()
+
+
+def test_a_log_that_cannot_be_begun_anew_is_said_once_and_tried_again_when_it_has_grown(
+    log: WriteAheadLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    copies = threading.Semaphore(0)
+    writing = _connect(lambda: None)
+    writing.fails = True
+    checkpoints = Checkpoints(log, lambda: _connect(copies.release))
+
+    for frames in (5_000, 6_500, 8_000):
+        (tmp_path / "tasks.db-shm").write_bytes(bytes(16) + frames.to_bytes(4, sys.byteorder))
+        tries = writing.tries
+        checkpoints.after_commit(writing)
+        assert copies.acquire(timeout=DEADLINE_S)
+        while writing.tries == tries:
+            checkpoints.after_commit(writing)
+        for _ in range(10):
+            checkpoints.after_commit(writing)
+
+    checkpoints.stop()
+    assert writing.tries == 3
+    assert len(caplog.records) == 1
     writing.close()

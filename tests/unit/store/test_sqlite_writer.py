@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from millhand_server.store.sqlite.migrating import migrate
 from millhand_server.store.sqlite.rows import Rows
 from millhand_server.store.sqlite.statements import statement
 from millhand_server.store.sqlite.writer import Desk, Writer
+
+DEADLINE_S = 10
 
 
 class Connection(sqlite3.Connection):
@@ -57,6 +60,7 @@ async def writer(connection: Connection, told: list[str]) -> AsyncIterator[Write
         connection,
         Desk(connection, Rows(Retention()), Ledger(0, 1, 0, 0, 0, 0, 0), Lives(0)),
         Path("tasks.db"),
+        waits_for_disk=True,
         after_commit=lambda _: None,
         on_results=lambda _: None,
         on_fatal=told.append,
@@ -189,6 +193,7 @@ async def test_a_fault_between_two_transactions_reaches_its_callers_and_holds_up
         connection,
         desk,
         Path("tasks.db"),
+        waits_for_disk=True,
         after_commit=after_commit,
         on_results=lambda _: None,
         on_fatal=told.append,
@@ -201,3 +206,25 @@ async def test_a_fault_between_two_transactions_reaches_its_callers_and_holds_up
     assert await _notes(writer) == ["a", "b"]
     await writer.stop()
     connection.close()
+
+
+async def test_only_groups_that_need_not_be_lasting_do_not_wait_for_the_disk(writer: Writer) -> None:
+    gathered = threading.Event()
+
+    def level(desk: Desk) -> int:
+        number: int = desk.execute("PRAGMA synchronous").fetchone()[0]
+        return number
+
+    alone = [await writer.submit(level, is_lasting=is_lasting) for is_lasting in (False, True, False)]
+    first = writer.submit(lambda _: gathered.wait(DEADLINE_S))
+    together = [
+        writer.submit(level, is_lasting=False),
+        writer.submit(level),
+        writer.submit(level, is_lasting=False),
+    ]
+    gathered.set()
+    await first
+
+    full, normal = 2, 1
+    assert alone == [normal, full, normal]
+    assert await asyncio.gather(*together) == [full, full, full]

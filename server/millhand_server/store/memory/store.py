@@ -159,6 +159,9 @@ class MemoryStore:
     async def prune(self, retention: Retention) -> Pruned:
         return self._archive.prune(retention, self._now())
 
+    def figures(self) -> dict[str, int]:
+        return {} if self._is_closed else {"waiting": self._table.waiting_bytes}
+
     def _change(self, old: Task, new: Task, now_us: int) -> None:
         """Puts a changed row, which was not final, in its places."""
         asked_bytes = asked(old)

@@ -13,6 +13,8 @@ logger = logging.getLogger(__name__)
 
 #: A file that has become longer than this is cut.
 _LONG_BYTES = 4 * FULL_BYTES
+#: After so much more the next try follows one that failed.
+_PUT_OFF_BYTES = FULL_BYTES // 4
 #: Beyond this size something keeps the log from being begun anew, such as a backup that reads for long.
 _ALARMING_BYTES = 256 * 1024 * 1024
 
@@ -36,6 +38,7 @@ class Checkpoints:
         #: The writer's: whether one has begun and not ended.
         self._is_under_way = False
         self._is_alarmed = False
+        self._due_bytes = FULL_BYTES
         self._thread = threading.Thread(target=self._run, name="millhand-store-checkpoints", daemon=True)
         self._thread.start()
 
@@ -45,7 +48,7 @@ class Checkpoints:
             self._copied.clear()
             self._begin_anew(writing)
             self._is_under_way = False
-        elif not self._is_under_way and self._log.used_bytes() >= FULL_BYTES:
+        elif not self._is_under_way and self._log.used_bytes() >= self._due_bytes:
             self._is_under_way = True
             self._is_due.set()
 
@@ -71,9 +74,9 @@ class Checkpoints:
     def _copy(self, connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.Error as error:
-            # Such as a full disk. The log keeps what it has, and the next commit asks for another try.
-            logger.warning("the write-ahead log cannot be carried over: %s", error)
+        except sqlite3.Error:
+            # Such as a full disk. The log keeps what it has; the writer meets the same, and says it.
+            logger.debug("the write-ahead log cannot be carried over", exc_info=True)
 
     def _begin_anew(self, writing: sqlite3.Connection) -> None:
         is_long = self._log.file_bytes() > _LONG_BYTES
@@ -83,10 +86,17 @@ class Checkpoints:
             if is_long:
                 self._log.fill_up()
         except (sqlite3.Error, OSError) as error:
-            logger.warning("the write-ahead log cannot be begun anew: %s", error)
+            self._put_off(error)
+        else:
+            self._due_bytes = FULL_BYTES
         finally:
             writing.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         self._watch(self._log.file_bytes())
+
+    def _put_off(self, error: Exception) -> None:
+        if self._due_bytes == FULL_BYTES:
+            logger.warning("the write-ahead log cannot be begun anew, and grows meanwhile: %s", error)
+        self._due_bytes = self._log.used_bytes() + _PUT_OFF_BYTES
 
     def _watch(self, size: int) -> None:
         if size >= _ALARMING_BYTES and not self._is_alarmed:

@@ -17,13 +17,17 @@ logger = logging.getLogger(__name__)
 
 
 class Job:
-    """One piece of work, and what came of it: `result`, or `error`."""
+    """One piece of work, and what came of it: `result`, or `error`.
 
-    __slots__ = ("error", "future", "result", "work")
+    `is_lasting`: what it does is to outlive a loss of power, too, and not the process alone.
+    """
 
-    def __init__(self, work: Callable[[Any], Any], future: asyncio.Future[Any]) -> None:
+    __slots__ = ("error", "future", "is_lasting", "result", "work")
+
+    def __init__(self, work: Callable[[Any], Any], future: asyncio.Future[Any], is_lasting: bool) -> None:
         self.work = work
         self.future = future
+        self.is_lasting = is_lasting
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -43,13 +47,13 @@ class JobThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Any], T]) -> asyncio.Future[T]:
+    def submit(self, work: Callable[[Any], T], *, is_lasting: bool = True) -> asyncio.Future[T]:
         """Has the work done, some time after all that was submitted before; a future of what it returns."""
         future: asyncio.Future[T] = self._loop.create_future()
         if self._is_stopped:
             future.set_exception(StoreUnavailable("the store is closed"))
         else:
-            self._jobs.put(Job(work, future))
+            self._jobs.put(Job(work, future, is_lasting))
         return future
 
     async def stop(self) -> None:

@@ -40,7 +40,7 @@ class Database:
                 f"SQLite {sqlite3.sqlite_version} is too old; this store needs {oldest} or newer"
             )
         self.path = path
-        self._synchronous = synchronous
+        self.synchronous = synchronous
         self._clock = clock
         if path.is_dir():
             raise CannotOpen(f"{path} is a directory; name a file in it")
@@ -135,7 +135,7 @@ class Database:
     def _configure(self, connection: sqlite3.Connection, cache_kib: int) -> None:
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
-            f"synchronous = {self._synchronous}",
+            f"synchronous = {self.synchronous}",
             f"cache_size = -{cache_kib}",
             # Checkpoints have a thread of their own: a commit that has to make one takes many times as long.
             "wal_autocheckpoint = 0",

@@ -110,11 +110,6 @@ class SqliteStore:
             opened, self._open = self._open, None
             await opened.close()
 
-    @property
-    def wal_bytes(self) -> int:
-        """How much of the write-ahead log is in use, which is kept near 16 MiB."""
-        return self._opened.database.wal.used_bytes()
-
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
         return await self._opened.writer.submit(
             lambda desk: accepting.insert(
@@ -123,8 +118,10 @@ class SqliteStore:
         )
 
     async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
+        # After a loss of power nobody holds anything, so a claim may be lost with it.
         return await self._opened.writer.submit(
-            lambda desk: claiming.claim(desk, wants, limit=limit, owner=owner, now_us=self._now(desk.ledger))
+            lambda desk: claiming.claim(desk, wants, limit=limit, owner=owner, now_us=self._now(desk.ledger)),
+            is_lasting=False,
         )
 
     async def apply(self, transitions: Sequence[Transition]) -> list[Applied]:
@@ -183,6 +180,12 @@ class SqliteStore:
             )
         )
 
+    def figures(self) -> dict[str, int]:
+        if self._open is None:
+            return {}
+        database = self._open.database
+        return {"database": database.path.stat().st_size, "wal": database.wal.used_bytes()}
+
     @property
     def _opened(self) -> _Open:
         if self._open is None:
@@ -212,6 +215,7 @@ class _Open:
             database.writing,
             Desk(database.writing, rows, database.ledger, Lives(database.earlier_until_us)),
             database.path,
+            waits_for_disk=database.synchronous == "FULL",
             after_commit=self.checkpoints.after_commit,
             on_results=self._mark,
             on_fatal=on_fatal,

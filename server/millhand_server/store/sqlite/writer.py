@@ -77,14 +77,20 @@ class Writer:
         desk: Desk,
         path: Path,
         *,
+        waits_for_disk: bool,
         after_commit: Callable[[sqlite3.Connection], None],
         on_results: Callable[[int], None],
         on_fatal: Callable[[str], None],
     ) -> None:
-        """Takes what to do between two transactions, and whom to tell of the log's last position first."""
+        """Takes what to do between two transactions, and whom to tell of the log's last position first.
+
+        With `waits_for_disk` the connection's commits wait until they are on the disk.
+        """
         self._connection = connection
         self._desk = desk
         self._path = path
+        self._may_wait = waits_for_disk
+        self._waits = waits_for_disk
         self._after_commit = after_commit
         self._on_results = on_results
         self._on_fatal = on_fatal
@@ -92,9 +98,9 @@ class Writer:
         self._broken: str | None = None
         self._thread = JobThread("millhand-store-writer", self._do)
 
-    def submit(self, work: Callable[[Desk], T]) -> asyncio.Future[T]:
-        """Has a job done in a transaction."""
-        return self._thread.submit(work)
+    def submit(self, work: Callable[[Desk], T], *, is_lasting: bool = True) -> asyncio.Future[T]:
+        """Has a job done in a transaction; one that need not be lasting may not be on the disk then."""
+        return self._thread.submit(work, is_lasting=is_lasting)
 
     async def stop(self) -> None:
         """Returns when everything submitted before is done, and the sums are in the file."""
@@ -116,6 +122,7 @@ class Writer:
     def _commit(self, group: Sequence[Job], before: Ledger) -> None:
         if self._broken:
             raise StoreUnavailable(self._broken)
+        self._wait_for_disk(self._may_wait and any(job.is_lasting for job in group))
         execute, ledger = self._connection.execute, self._desk.ledger
         execute("BEGIN IMMEDIATE")
         if len(group) == 1:
@@ -135,6 +142,11 @@ class Writer:
             raise
         if ledger.last_position != before.last_position:
             self._on_results(ledger.last_position)
+
+    def _wait_for_disk(self, waits: bool) -> None:
+        if waits is not self._waits:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if waits else 'NORMAL'}")
+            self._waits = waits
 
     def _run_alone(self, job: Job) -> None:
         job.result = job.work(self._desk)
