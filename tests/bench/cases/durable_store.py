@@ -73,7 +73,7 @@ def durable_blocked(scale: Scale) -> Preparing:
             store.ask(do="fill", number=runnable, priority=_LESS_URGENT)
             if beside is not None:
                 store.ask(do="fill", number=blocked, priority=_URGENT, **beside)
-            arms[arm] = partial(store.ask, do="claim", seconds=scale.window_s)
+            arms[arm] = partial(store.ask, do="claim", priority=_LESS_URGENT, seconds=scale.window_s)
         figures = [
             Figure(f"SQLite store: claim p50, {arm} / none", arm, "p50_ms", over=_NONE, bar=_BLOCKED_BAR)
             for arm in kinds
