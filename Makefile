@@ -64,7 +64,7 @@ test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
 	fi
 
 .PHONY: bench
-bench: setup ## Measure speed against bare servers, in 8 minutes (QUICK=1: in one; options in ARGS)
+bench: setup ## Measure speed against bare servers and other queues, in 17 minutes (QUICK=1: in 3; options in ARGS)
 	@$(bin)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: torture

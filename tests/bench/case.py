@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 #: What one window of one arm showed, by metric: rate, server_us, p50_ms, bytes and so on.
 Measured = Mapping[str, float]
@@ -37,34 +38,46 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of an arm; over that of another arm in the same round, if `over` names one."""
+    """A metric of an arm, without that of a second (`less`) and divided by that of a third (`over`)."""
 
     name: str
     arm: str
     metric: str
+    less: str = ""
     over: str = ""
     bar: Bar | None = None
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A case whose processes run. `per` is what a rate and a cost are of; `rounds` caps costly ones."""
+    """A case whose processes run.
+
+    `per` is what a rate and a cost are of; `rounds` caps costly ones. `notes` are sentences that a reader
+    needs to judge the figures, `versions` those of what is compared with.
+    """
 
     title: str
     per: str
     arms: Mapping[str, Callable[[], Measured]]
     figures: Sequence[Figure]
     rounds: int | None = None
+    notes: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class LeftOut(Exception):
+    """A case cannot be measured here. The text says why, and what to do about it."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured. `window_s` is the length of a turn."""
+    """How much is measured. `window_s` is the length of a turn; `scratch` the folder of databases."""
 
     rounds: int
     window_s: float
     queued: int
     deep: int
+    scratch: Path
 
 
 #: Starts what a case needs, and ends it when the block is left.

@@ -53,7 +53,7 @@ class CaseResult:
 
     def notes(self) -> list[str]:
         """Returns what a reader must know to judge the figures, in sentences."""
-        notes = [f"Other programs took {self.others_cores:.1f} cores meanwhile."]
+        notes = [*self.prepared.notes, f"Other programs took {self.others_cores:.1f} cores meanwhile."]
         clients = {arm: one["client_cores"].median for arm, one in self.arms.items() if "client_cores" in one}
         if clients:
             most = max(clients, key=clients.__getitem__)
@@ -73,6 +73,7 @@ class CaseResult:
             "title": self.prepared.title,
             "seconds": round(self.seconds, 1),
             "notes": self.notes(),
+            "versions": dict(self.prepared.versions),
             "arms": {
                 arm: {metric: asdict(summary) for metric, summary in metrics.items()}
                 for arm, metrics in self.arms.items()

@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 from tests.bench.case import Bar
 from tests.bench.figures import Row, short
 
-_WIDTH, _ROW, _TOP, _BOTTOM = 960, 30, 66, 44
-_LEFT, _RIGHT = 400, 860
+_WIDTH, _ROW, _TOP, _BOTTOM = 1040, 30, 66, 44
+_LEFT, _RIGHT = 480, 940
 
 #: The range shown, in times better than the bar; what is beyond stands at the edge.
 _WORST, _BEST = 1 / 16, 4.0

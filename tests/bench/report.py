@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -13,8 +14,10 @@ from rich.table import Table
 from tests.bench.figures import CaseResult, Row, short
 from tests.bench.machine import describe_machine, load_average
 from tests.bench.plot import draw
+from tests.bench.scratch import Filesystem
 
-_FOLDER = Path("build/bench")
+#: Where files are written.
+FOLDER = Path("build/bench")
 
 #: Columns of the table of arms: metric, heading (with what the rate is of), format.
 _COLUMNS = (
@@ -24,10 +27,16 @@ _COLUMNS = (
     ("p99_ms", "p99 ms", "{:,.2f}"),
     ("stop_p50_ms", "p50 ms to end of code", "{:,.2f}"),
     ("stop_p99_ms", "p99 ms to end of code", "{:,.2f}"),
+    ("all_us", "CPU µs/{}, all processes", "{:,.1f}"),
+    ("seconds", "s", "{:,.2f}"),
+    ("megabytes", "MB", "{:,.0f}"),
     ("server_cores", "server cores", "{:.2f}"),
     ("client_cores", "client cores", "{:.2f}"),
     ("bytes", "bytes/{}", "{:,.0f}"),
 )
+
+#: Columns that stand only where a figure is made of them.
+_ONLY_IN_FIGURES = {"all_us"}
 
 _STYLES = {"goal": "green", "met": "green", "MISSED": "bold red", "": ""}
 
@@ -35,13 +44,19 @@ _STYLES = {"goal": "green", "met": "green", "MISSED": "bold red", "": ""}
 class Report:
     """Everything of one run. Tables are printed as cases end, files are written when all have."""
 
-    def __init__(self, arguments: Mapping[str, object]) -> None:
+    def __init__(self, arguments: Mapping[str, object], databases: Filesystem) -> None:
         self._arguments = arguments
+        self._databases = databases
         self._console = Console() if Console().is_terminal else Console(width=120)
         self._status = Console(stderr=True)
         self._results: list[CaseResult] = []
+        self._left_out: dict[str, str] = {}
         self._began = time.time()
         self._load_before = load_average()
+        if not databases.is_disk:
+            self._warn(
+                f"Databases lie on {databases.kind}, in memory: nothing here says what durability costs."
+            )
 
     @contextmanager
     def progress(self, name: str) -> Iterator[Callable[[str], None]]:
@@ -60,11 +75,16 @@ class Report:
         self._console.print(_table_of_figures(result.rows))
         self._console.print(" ".join(result.notes()))
 
+    def leave_out(self, name: str, reason: str) -> None:
+        """Says that a case cannot be measured, now and at the end."""
+        self._left_out[name] = reason
+        self._warn(f"{name} IS LEFT OUT: {reason}")
+
     def finish(self) -> None:
         """Prints once more what has a bar, and writes the files."""
         barred = [row for result in self._results for row in result.rows if row.figure.bar]
-        _FOLDER.mkdir(parents=True, exist_ok=True)
-        path = _FOLDER / time.strftime("%Y%m%d-%H%M%S.json", time.gmtime(self._began))
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        path = FOLDER / time.strftime("%Y%m%d-%H%M%S.json", time.gmtime(self._began))
         written = [path]
         data = self._as_data()
         path.write_text(json.dumps(data, indent=1) + "\n")
@@ -75,7 +95,12 @@ class Report:
             written[-1].write_text(draw(barred, _subtitle(data)))
         missed = sum(row.verdict == "MISSED" for row in barred)
         self._console.print(f"{len(barred)} figures have a bar, {missed} MISSED.")
+        for name, reason in self._left_out.items():
+            self._warn(f"{name} IS LEFT OUT: {reason}")
         self._console.print(f"{data['seconds']} s; written: {', '.join(map(str, written))}", soft_wrap=True)
+
+    def _warn(self, text: str) -> None:
+        self._console.print(text, style="bold red", highlight=False, markup=False)
 
     def _heading(self, text: str) -> None:
         self._console.print(f"\n[bold]{text}[/bold]", highlight=False)
@@ -86,6 +111,8 @@ class Report:
             "seconds": round(time.time() - self._began, 1),
             "arguments": dict(self._arguments),
             "machine": describe_machine(),
+            "databases_on": asdict(self._databases),
+            "left_out": self._left_out,
             "load_average": {"before": self._load_before, "after": load_average()},
             "cases": {result.name: result.as_data() for result in self._results},
         }
@@ -93,7 +120,9 @@ class Report:
 
 def _table_of_arms(result: CaseResult) -> Table:
     table = Table()
-    present = [one for one in _COLUMNS if any(one[0] in arm for arm in result.arms.values())]
+    metrics = {metric for arm in result.arms.values() for metric in arm}
+    metrics -= _ONLY_IN_FIGURES - {figure.metric for figure in result.prepared.figures}
+    present = [one for one in _COLUMNS if one[0] in metrics]
     table.add_column("arm")
     for _, heading, _ in present:
         table.add_column(heading.format(result.prepared.per), justify="right")

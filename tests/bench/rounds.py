@@ -50,6 +50,8 @@ def summarise(values: Sequence[float], chance: random.Random) -> Summary:
 def values_of(figure: Figure, kept: Mapping[str, Sequence[Measured]]) -> list[float]:
     """Returns the figure of each round."""
     values = [measured[figure.metric] for measured in kept[figure.arm]]
-    if not figure.over:
-        return values
-    return [one / other[figure.metric] for one, other in zip(values, kept[figure.over], strict=True)]
+    if figure.less:
+        values = [one - other[figure.metric] for one, other in zip(values, kept[figure.less], strict=True)]
+    if figure.over:
+        values = [one / other[figure.metric] for one, other in zip(values, kept[figure.over], strict=True)]
+    return values

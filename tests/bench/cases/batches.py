@@ -7,7 +7,7 @@ from functools import partial
 
 from tests.bench.case import Figure, Prepared, Preparing, Scale
 from tests.bench.echo import ECHO
-from tests.bench.processes import start_echo, start_load, start_server
+from tests.bench.processes import MEMORY, start_echo, start_load, start_server
 
 _ARM = "RegisterTasks, 100 a call"
 _ECHO = "echo, 64 in flight"
@@ -16,7 +16,7 @@ _ECHO = "echo, 64 in flight"
 @contextmanager
 def batches(scale: Scale) -> Preparing:
     """Measures tasks per second from registration to the result on the stream, every id once."""
-    with start_server() as server, start_echo() as bare, start_load() as load:
+    with start_server(MEMORY) as server, start_echo() as bare, start_load() as load:
         register = partial(load.ask, do="batches", address=server.address, pid=server.pid)
         echo = partial(load.ask, do="unary", address=bare.address, pid=bare.pid, path=ECHO)
         arms = {

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from tests.bench.case import Figure, Prepared, Preparing, Scale
-from tests.bench.processes import start_load, start_server
+from tests.bench.processes import MEMORY, start_load, start_server
 
 _RUNNING = 100
 
@@ -15,7 +15,7 @@ _RUNNING = 100
 def cancelling(scale: Scale) -> Preparing:
     """Measures CancelTask with `wait`: the whole call, and what lies between receipt and end of code."""
     stamped = ("--interceptor", "tests.bench.receipts:stamp")
-    with start_server("--max-workers", str(_RUNNING), *stamped) as server, start_load() as load:
+    with start_server(MEMORY, "--max-workers", str(_RUNNING), *stamped) as server, start_load() as load:
         arms = {
             name: partial(load.ask, do="cancel", address=server.address, running=_RUNNING, at_once=at_once)
             for name, at_once in (("one by one", False), ("all at once", True))

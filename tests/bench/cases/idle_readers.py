@@ -7,7 +7,7 @@ from functools import partial
 
 from tests.bench.case import Bar, Figure, Prepared, Preparing, Scale
 from tests.bench.load.unary import EXECUTE
-from tests.bench.processes import start_load, start_server
+from tests.bench.processes import MEMORY, start_load, start_server
 
 _READERS = 200
 _IN_FLIGHT = (1, 64)
@@ -16,7 +16,12 @@ _IN_FLIGHT = (1, 64)
 @contextmanager
 def idle_readers(scale: Scale) -> Preparing:
     """Measures ExecuteTask on two servers, of which one has readers, in a process of their own."""
-    with start_server() as alone, start_server() as read, start_load() as holder, start_load() as load:
+    with (
+        start_server(MEMORY) as alone,
+        start_server(MEMORY) as read,
+        start_load() as holder,
+        start_load() as load,
+    ):
         holder.ask(do="hold", address=read.address, readers=_READERS)
         arms = {
             _arm(number, readers): partial(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from tests.bench.case import Bar, Figure, Measured, Prepared, Preparing, Scale
-from tests.bench.processes import resident_bytes, start_embedded, start_load, start_server
+from tests.bench.processes import MEMORY, resident_bytes, start_embedded, start_load, start_server
 
 #: Queued before the first look at memory: what grows once has grown.
 _BEFORE = 10_000
@@ -35,7 +35,7 @@ def _in_process(number: int) -> Measured:
 
 
 def _through_the_server(number: int) -> Measured:
-    with start_server("--max-queued", str(_BEFORE + number)) as server, start_load() as load:
+    with start_server(MEMORY, "--max-queued", str(_BEFORE + number)) as server, start_load() as load:
         load.ask(do="set_workers", address=server.address, count=0)
         load.ask(do="fill", address=server.address, number=_BEFORE)
         before = resident_bytes(server.pid)

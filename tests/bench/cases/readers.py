@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from tests.bench.case import Bar, Figure, Prepared, Preparing, Scale
-from tests.bench.processes import start_echo, start_load, start_server
+from tests.bench.processes import MEMORY, start_echo, start_load, start_server
 
 _READERS = (1, 16)
 
@@ -19,7 +19,7 @@ _RESULTS = 5_000
 @contextmanager
 def readers(scale: Scale) -> Preparing:
     """Measures messages per second to all readers together, each message with one result."""
-    with start_server() as server, start_echo() as bare, start_load() as load:
+    with start_server(MEMORY) as server, start_echo() as bare, start_load() as load:
         load.ask(do="fill", address=server.address, number=_RESULTS, wait=True)
         message = load.ask(do="first_result", address=server.address)
         ours = partial(load.ask, do="read", address=server.address, pid=server.pid)

@@ -7,15 +7,17 @@ import os
 
 import uvloop
 from tests.bench.commands import Commands, obey
-from tests.bench.load import batches, cancels, queued, readers, session, unary
+from tests.bench.load import batches, cancels, library, queued, readers, session, unary
 
 _LOADS: Commands = {
     "unary": unary.call,
+    "library": library.execute,
     "session": session.run,
     "batches": batches.register,
     "read": readers.read,
     "read_bare": readers.read_bare,
     "first_result": readers.first_result,
+    "first_start": readers.first_start,
     "hold": readers.hold,
     "cancel": cancels.cancel,
     "fill": queued.fill,

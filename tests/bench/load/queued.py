@@ -9,6 +9,7 @@ import grpc.aio
 from tests.bench.load.batches import REGISTER
 from tests.bench.load.channels import channel
 from tests.bench.load.specs import Specs
+from tests.bench.load.window import WrongResults
 
 from millhand.v1 import task_pb2
 from millhand.v1 import task_service_pb2 as pb
@@ -30,7 +31,9 @@ async def fill(address: str, number: int, wait: bool = False) -> None:
     while left:
         size = min(_BATCH, left)
         _, request = next(specs.batches(size))
-        await method(request)
+        answer = pb.RegisterTasksResponse.FromString(await method(request))
+        if any(one.HasField("error") for one in answer.results):
+            raise WrongResults(f"tasks were refused: {answer.results[0]}")
         left -= size
     if wait:
         wanted = task_pb2.TaskFilter(correlation_id=specs.run)

@@ -46,11 +46,13 @@ async def read_bare(
 
 async def first_result(address: str) -> str:
     """Returns the message that brings a server's first result, in hex."""
-    call = _open(address, 0, STREAM, pb.StreamResultsRequest(after="0").SerializeToString())
-    while not _id_of(message := await _next(call) or b""):
-        pass
-    call.cancel()
-    return message.hex()
+    return (await _first_message(address)).hex()
+
+
+async def first_start(address: str) -> float:
+    """Returns when the task of a server's first result was started, in seconds since 1970; waits for one."""
+    response = pb.StreamResultsResponse.FromString(await _first_message(address))
+    return response.result.task.start_time.ToMicroseconds() / 1e6
 
 
 async def hold(address: str, readers: int) -> None:
@@ -61,6 +63,14 @@ async def hold(address: str, readers: int) -> None:
     # The first frame says that the stream is open.
     await asyncio.gather(*map(_next, calls))
     _held.extend(calls)
+
+
+async def _first_message(address: str) -> bytes:
+    call = _open(address, 0, STREAM, pb.StreamResultsRequest(after="0", follow=True).SerializeToString())
+    while not _id_of(message := await _next(call) or b""):
+        pass
+    call.cancel()
+    return message
 
 
 async def _read(

@@ -15,14 +15,17 @@ _ID_BYTES = 36
 
 
 class Specs:
-    """Tasks for `echo`, each of SPEC_BYTES bytes: an id as long as a UUID, and what makes a task findable."""
+    """Tasks for `echo`, each of SPEC_BYTES bytes: an id as long as a UUID, and what makes a task findable.
 
-    def __init__(self, *, priority: int = 0) -> None:
+    With `argument_bytes` it is the argument that has a size.
+    """
+
+    def __init__(self, *, priority: int = 0, argument_bytes: int | None = None) -> None:
         #: What the ids of these begin with, and the correlation id of all of them.
         self.run = secrets.token_hex(4)
         self._numbers = count()
         self._digits = _ID_BYTES - len(self.run) - 1
-        whole = self._message(priority)
+        whole = self._message(priority, argument_bytes)
         self.payload = whole.payload
         self._before, _, self._after = whole.SerializeToString().partition(whole.id.encode())
 
@@ -42,7 +45,7 @@ class Specs:
             ids, specs = self.take(size)
             yield ids, b"".join([head + spec for spec in specs])
 
-    def _message(self, priority: int) -> task_pb2.TaskSpec:
+    def _message(self, priority: int, argument_bytes: int | None) -> task_pb2.TaskSpec:
         spec = task_pb2.TaskSpec(
             id="#" * _ID_BYTES,
             name="bench",
@@ -52,8 +55,9 @@ class Specs:
             correlation_id=self.run,
         )
         spec.payload.json.string_value = ""
-        spec.payload.json.string_value = "x" * (SPEC_BYTES - spec.ByteSize())
-        assert spec.ByteSize() == SPEC_BYTES
+        if argument_bytes is None:
+            argument_bytes = SPEC_BYTES - spec.ByteSize()
+        spec.payload.json.string_value = "x" * argument_bytes
         return spec
 
 

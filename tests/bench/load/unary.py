@@ -7,6 +7,7 @@ import time
 
 import grpc.aio
 from tests.bench.load.channels import channel
+from tests.bench.load.queued import set_workers
 from tests.bench.load.specs import Specs, field
 from tests.bench.load.window import Window, WrongResults, check_once, percentiles
 
@@ -19,9 +20,21 @@ EXECUTE = "/millhand.v1.TaskService/ExecuteTask"
 _AHEAD = 8_000
 
 
-async def call(address: str, pid: int, path: str, in_flight: int, seconds: float) -> dict[str, float]:
-    """Calls ExecuteTask, or a method that returns its request, with the same requests for both."""
-    specs = Specs()
+async def call(
+    address: str,
+    pid: int,
+    path: str,
+    in_flight: int,
+    seconds: float,
+    argument_bytes: int | None = None,
+    workers: int | None = None,
+) -> dict[str, float]:
+    """Calls ExecuteTask, or a method that returns its request, with the same requests for both.
+
+    With `argument_bytes` the argument is of that size and not the task. With `workers` there are so many
+    from the first call to the last, and none before and after.
+    """
+    specs = Specs(argument_bytes=argument_bytes)
     ids: list[str] = []
     requests: list[bytes] = []
 
@@ -35,6 +48,8 @@ async def call(address: str, pid: int, path: str, in_flight: int, seconds: float
     taken = 0
     responses: list[bytes] = []
     took: list[float] = []
+    if workers is not None:
+        await set_workers(address, workers)
     window = Window(pid)
     end = window.began + seconds
 
@@ -50,6 +65,8 @@ async def call(address: str, pid: int, path: str, in_flight: int, seconds: float
 
     await asyncio.gather(*(one_caller() for _ in range(in_flight)))
     measured = window.close(len(responses)) | percentiles(took)
+    if workers is not None:
+        await set_workers(address, 0)
     if path == EXECUTE:
         check_once(ids[:taken], [_completed(response, specs) for response in responses])
     elif sorted(responses) != requests[:taken]:

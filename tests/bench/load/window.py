@@ -6,29 +6,37 @@ import math
 import time
 from collections.abc import Sequence
 
-from tests.bench.processes import cpu_s
+from tests.bench.processes import tree_cpu_s
 
 
 class Window:
-    """Runs from its making to `close`. `pid` is the server's."""
+    """Runs from its making to `close`.
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._server_s = cpu_s(pid)
+    `pids` are the server's, or a broker's and its workers'; what descends from them counts as theirs.
+    """
+
+    def __init__(self, *pids: int) -> None:
+        self._pids = pids
+        self._server_s = self._cpu_s()
         self._own_s = time.process_time()
         self.began = time.perf_counter()
 
     def close(self, count: int) -> dict[str, float]:
         """Returns what `count` calls or items of this window cost, for `measured`."""
         seconds = time.perf_counter() - self.began
-        server_s = cpu_s(self._pid) - self._server_s
+        client_s = time.process_time() - self._own_s
+        server_s = self._cpu_s() - self._server_s
         return {
             "count": count,
             "rate": count / seconds,
             "server_us": 1e6 * server_s / max(count, 1),
             "server_cores": server_s / seconds,
-            "client_cores": (time.process_time() - self._own_s) / seconds,
+            "client_cores": client_s / seconds,
+            "all_us": 1e6 * (server_s + client_s) / max(count, 1),
         }
+
+    def _cpu_s(self) -> float:
+        return sum(map(tree_cpu_s, self._pids))
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:

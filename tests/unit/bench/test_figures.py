@@ -11,7 +11,7 @@ from tests.bench.figures import CaseResult
 from tests.bench.load.specs import SPEC_BYTES, Specs, field
 from tests.bench.load.window import WrongResults, check_once, percentiles
 from tests.bench.plot import draw
-from tests.bench.rounds import run_rounds, summarise
+from tests.bench.rounds import run_rounds, summarise, values_of
 
 from millhand.v1 import task_pb2
 from millhand.v1 import task_service_pb2 as pb
@@ -114,6 +114,12 @@ def test_spliced_tasks_parse_are_of_the_size_meant_and_differ_in_their_ids_only(
     assert other == request.task
 
 
+def test_a_task_can_be_made_by_the_size_of_its_argument() -> None:
+    _, [spec] = Specs(argument_bytes=100).take(1)
+
+    assert task_pb2.TaskSpec.FromString(spec).payload.json.string_value == "x" * 100
+
+
 def test_a_batch_parses_as_its_tasks() -> None:
     ids, request = next(Specs(priority=50).batches(3))
 
@@ -121,6 +127,31 @@ def test_a_batch_parses_as_its_tasks() -> None:
 
     assert [task.id for task in parsed.tasks] == ids
     assert {task.priority for task in parsed.tasks} == {50}
+
+
+def test_a_figure_is_taken_within_each_round_without_one_arm_and_over_another() -> None:
+    kept = {
+        "call": [{"p50_ms": 1.6}, {"p50_ms": 2.0}],
+        "echo": [{"p50_ms": 0.6}, {"p50_ms": 0.5}],
+        "commit": [{"p50_ms": 0.25}, {"p50_ms": 0.5}],
+    }
+
+    in_commits = Figure("", "call", "p50_ms", less="echo", over="commit")
+    beyond = Figure("", "call", "p50_ms", less="echo")
+
+    assert values_of(in_commits, kept) == pytest.approx([4.0, 3.0])
+    assert values_of(beyond, kept) == pytest.approx([1.0, 1.5])
+
+
+def test_what_must_be_known_of_a_comparison_stands_with_its_figures_and_in_the_data() -> None:
+    prepared = Prepared("", "call", {}, [], notes=["Their broker forgets."], versions={"celery": "5"})
+
+    result = CaseResult(
+        "case", prepared, {"a": [{"rate": 1.0}]}, random.Random(SEED), seconds=1, others_cores=0
+    )
+
+    assert result.notes()[0] == "Their broker forgets."
+    assert result.as_data()["versions"] == {"celery": "5"}
 
 
 def test_arms_whose_client_was_the_busier_side_are_named() -> None:
