@@ -100,6 +100,14 @@ def test_a_value_has_the_form_that_msgspec_writes(value: Any) -> None:
     assert plain(value) == msgspec.to_builtins(value)
 
 
+@pytest.mark.parametrize("seconds", [29, 30, 31, 89, 90, 91, 1_530, 1_531])
+@pytest.mark.parametrize("sign", [1, -1], ids=["east", "west"])
+def test_offsets_of_odd_seconds_have_the_minutes_that_msgspec_writes(seconds: int, sign: int) -> None:
+    value = time(tzinfo=timezone(timedelta(seconds=sign * seconds)))
+
+    assert plain(value) == msgspec.to_builtins(value)
+
+
 @given(
     st.datetimes(timezones=st.just(UTC))
     | st.dates()
