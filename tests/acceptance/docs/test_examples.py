@@ -14,7 +14,7 @@ _NAMES = sorted({*handlers.names(), *faults.handlers.names()})
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ServerProcess]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with every handler that we ship, which may read this repository's files."""
     shared = ServerProcess(
         "--port",
@@ -27,6 +27,7 @@ def server() -> Iterator[ServerProcess]:
         str(pages.ROOT),
         "--retry-delay",
         "10ms",
+        cwd=tmp_path_factory.mktemp("server"),
     )
     yield shared
     shared.process.kill()

@@ -26,7 +26,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shell(tools: Path) -> Iterator[Shell]:
     """A shell beside a server as `make run` starts it, on a free port."""
-    server = ServerProcess("--port", "0")
+    server = ServerProcess("--port", "0", "--files-root", str(pages.ROOT), cwd=tools)
     yield Shell(server.address, tools)
     server.process.kill()
     server.process.wait(30)
@@ -192,5 +192,5 @@ _JUDGES: dict[str, Callable[[str], None]] = {
     "millhand results": _says("tour-quick", '"done"', "tour-session"),
     "millhand wait": _says("COMPLETED"),
     "millhand handlers": _says("echo", "word_count", "cooperative"),
-    "millhand info": _says("store:", "memory", "max_payload_bytes:"),
+    "millhand info": _says("store:", "sqlite", "max_payload_bytes:"),
 }

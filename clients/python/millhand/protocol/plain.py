@@ -38,7 +38,7 @@ def _clock(value: datetime | time) -> str:
     offset = value.utcoffset()
     if offset is None:
         return value.replace(tzinfo=None).isoformat()
-    # RFC 3339 has whole minutes, which zones of the 19th century have not: the nearest, in doubt nearer to UTC.
+    # RFC 3339 has whole minutes, which zones of the 19th century have not. Half a minute is none.
     minutes = (abs(offset) // timedelta(seconds=1) + 29) // 60
     sign, (hours, rest) = "-" if offset < timedelta(0) else "+", divmod(minutes, 60)
     return value.replace(tzinfo=None).isoformat() + (f"{sign}{hours:02}:{rest:02}" if minutes else "Z")
