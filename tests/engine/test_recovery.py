@@ -4,21 +4,28 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 from tests.contract import steps
 from tests.engine.bench import Bench, soon, spec
 from tests.engine.conftest import OpenBench
 from tests.fakes.store import Fail, Slow, Well
-from tests.fakes.tasks import new_task
+from tests.fakes.tasks import ended, new_task
 
 from millhand_server.core.losses import SUSPECT_AFTER
 from millhand_server.core.ports import TaskStore
 from millhand_server.core.status import TaskStatus
-from millhand_server.core.task import SECOND_US, Lane, Owner
+from millhand_server.core.task import SECOND_US, AttemptKey, Lane, Owner, TaskError
+from millhand_server.core.transition import WORKER_LOST
 from millhand_server.engine.answers import BlockReason, CancelOutcome
+from millhand_server.engine.quarantine import alone_us
+from millhand_server.store.acceptance import first_row
 from millhand_server.testing.clock import START_US
 
 WORK = Lane("default", "", "work")
+
+#: What was lost here had run for long, which counts as ten seconds. A second more for each attempt.
+ALONE_S = 10.5
 
 
 def lost(*ids: str, times: int = 1, **fields: Any) -> Callable[[TaskStore], Awaitable[None]]:
@@ -81,15 +88,67 @@ async def test_the_log_says_what_was_taken_back(
 async def test_suspects_run_one_at_a_time_and_take_no_place_while_they_wait(open_bench: OpenBench) -> None:
     bench = await suspects(open_bench, "a", "b", "c")
     await bench.put("innocent")
+    key = await bench.begin("a")
+    await bench.advance(ALONE_S + key.attempt)
+    await bench.begin("innocent")
     first = list(bench.granted)
 
-    await bench.run("a")
+    await bench.end("a")
     second = list(bench.granted)
     await bench.run("b")
 
     assert first == ["a", "innocent"]
     assert second == ["a", "innocent", "b"]
     assert bench.granted == ["a", "innocent", "b", "c"]
+
+
+async def test_nothing_else_begins_until_a_suspect_is_past_where_it_was_lost(open_bench: OpenBench) -> None:
+    async def earlier(store: TaskStore) -> None:
+        await lost("a", times=SUSPECT_AFTER)(store)
+        await steps.put(store, new_task("b", handler="work"))
+
+    bench = await open_bench(earlier=earlier, max_workers=2)
+    key = await bench.begin("a")
+    alone = list(bench.granted)
+    closed = await soon(bench.manager.explain_task("b"))
+    await bench.advance(ALONE_S + key.attempt - 0.1)
+    still_alone = list(bench.granted)
+    await bench.advance(0.1)
+
+    assert alone == still_alone == ["a"]
+    assert bench.granted == ["a", "b"]
+    assert BlockReason.QUARANTINE in [block.reason for block in closed.reasons]
+
+
+async def test_others_begin_at_once_when_the_suspect_has_ended(open_bench: OpenBench) -> None:
+    bench = await suspects(open_bench, "a")
+    await bench.put("b")
+
+    await bench.run("a")
+
+    assert bench.granted == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("runs_us", "attempt", "alone_s"),
+    [
+        pytest.param([], 5, 0.5, id="nothing known"),
+        pytest.param([100_000, 2_000_000], 5, 2.5, id="longest run"),
+        pytest.param([100_000], 7, 2.6, id="another time for each attempt"),
+        pytest.param([60 * SECOND_US], 5, 10.5, id="not for long"),
+    ],
+)
+def test_how_long_a_suspect_is_alone(runs_us: list[int], attempt: int, alone_s: float) -> None:
+    key = AttemptKey("a", 1, 1)
+    attempts = tuple(
+        msgspec.structs.replace(ended(key, TaskError(13, WORKER_LOST, "gone")), start_us=0, end_us=run_us)
+        for run_us in runs_us
+    )
+    [row] = [first_row(new_task("a"), sequence=1, now_us=0)]
+
+    task = msgspec.structs.replace(row, attempts=attempts, attempt=attempt)
+
+    assert alone_us(task) == alone_s * SECOND_US
 
 
 async def test_the_start_of_a_suspect_is_stored_before_its_code_can_begin(open_bench: OpenBench) -> None:

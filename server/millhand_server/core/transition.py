@@ -133,9 +133,14 @@ def lost(row: Task, *, seen_us: int) -> Transition:
     start_us = seen_us if row.start_us is None else row.start_us
     error = TaskError(INTERNAL_CODE, WORKER_LOST, "the process that ran the attempt ended before it did")
     attempt = Attempt(row.attempt, row.owner.node, row.worker, start_us, max(start_us, seen_us), error)
-    runs_us = [past.end_us - past.start_us for past in (*row.attempts, attempt) if _was_lost(past)]
+    runs_us = [past.end_us - past.start_us for past in (*row.attempts, attempt) if was_lost(past)]
     status = TaskStatus.FAILED if is_fatal(row.losses + 1, runs_us) else TaskStatus.QUEUED
     return replace(_ended(row.key, status, attempt, NOTHING_REPORTED), is_loss=True)
+
+
+def was_lost(attempt: Attempt) -> bool:
+    """Tells whether the process that ran an attempt ended before it did."""
+    return attempt.error is not None and attempt.error.reason == WORKER_LOST
 
 
 def returned(key: AttemptKey) -> Transition:
@@ -293,10 +298,6 @@ def _cancelled_instead(t: Transition, row: Task) -> Transition:
         due_in_us=None,
         uses_retry=False,
     )
-
-
-def _was_lost(attempt: Attempt) -> bool:
-    return attempt.error is not None and attempt.error.reason == WORKER_LOST
 
 
 def _put_off(row: Task, t: Transition, due_us: int) -> Task:

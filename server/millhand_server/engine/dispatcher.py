@@ -178,7 +178,7 @@ class Dispatcher:
         """Returns what to claim now, and how many tasks at most; no wants when nothing can be claimed."""
         due = self._due(now_us) if self.claims else []
         # Most rounds end here: the one after a claim finds nothing more.
-        if not due:
+        if not due or self._is_closed():
             return [], 0
         free = self.max_tasks - self.running
         wants = self._wants_of_free_places(due, free)
@@ -189,6 +189,9 @@ class Dispatcher:
             return wants, free
         ahead = self._wants_ahead(due)
         return ahead, sum(want.limit for want in ahead)
+
+    def _is_closed(self) -> bool:
+        return self.quarantine.closed_us(self._clock.monotonic_us()) > 0
 
     def _due(self, now_us: int) -> list[_Due]:
         return [(pool, lanes) for pool in self._pools.values() if (lanes := pool.lanes.due(now_us))]
@@ -247,10 +250,12 @@ class Dispatcher:
         self._note(claimed.lanes)
         self._grant(claimed.tasks)
 
-    def _grant(self, tasks: Iterable[Task]) -> None:
+    def _grant(self, tasks: Sequence[Task]) -> None:
         grants: dict[Isolation, list[Grant]] = {}
         granted: list[LiveAttempt] = []
         now_us, mono_us = self._clock.now_us(), self._clock.monotonic_us()
+        # One of them is going to begin, and alone.
+        only_suspects = self.quarantine.is_idle and any(map(is_suspect, tasks))
         for task in tasks:
             entry = self._catalogue[task.spec.handler]
             live = LiveAttempt(task, task.key, entry.isolation, entry.timeout_of(task.spec), mono_us)
@@ -260,6 +265,9 @@ class Dispatcher:
                 continue
             if is_suspect(task):
                 self.quarantine.add(live)
+                continue
+            if only_suspects:
+                self._refuse(live)
                 continue
             granted.append(live)
             grants.setdefault(entry.isolation, []).append(_grant_of(live, now_us))
@@ -279,7 +287,7 @@ class Dispatcher:
         if live not in self.quarantine:
             # Told to stop meanwhile, and given back.
             return
-        self.quarantine.begin(live)
+        self.quarantine.begin(live, live.started_mono_us)
         self.on_granted([live])
         self._pools[live.isolation].submit([_grant_of(live, now_us)])
 
@@ -317,6 +325,8 @@ class Dispatcher:
             for pool in self._pools.values()
             if (due_us := pool.lanes.next_due_us()) is not None
         ]
+        if (closed_us := self.quarantine.closed_us(self._clock.monotonic_us())) > 0:
+            waits.append(closed_us)
         if self._limiter.limited and self._wants_of_free_places(
             self._due(now_us), self.max_tasks - self.running
         ):

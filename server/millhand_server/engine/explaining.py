@@ -55,11 +55,15 @@ class Explaining:
         return blocks
 
     def _of_quarantine(self, task: Task) -> list[Block]:
-        live = self._live.of_task(task.id)
-        if live is None or live not in self._dispatcher.quarantine:
+        quarantine, live = self._dispatcher.quarantine, self._live.of_task(task.id)
+        if live is not None and live in quarantine:
+            message = f"{task.losses} servers died while they ran it, and such tasks run one at a time"
+            return [Block(BlockReason.QUARANTINE, message, used=task.losses)]
+        closed_us = quarantine.closed_us(self._clock.monotonic_us())
+        if not closed_us:
             return []
-        message = f"{task.losses} servers died while they ran it, and such tasks run one at a time"
-        return [Block(BlockReason.QUARANTINE, message, used=task.losses)]
+        message = "a task that servers died with has just begun, and for a moment nothing else may"
+        return [Block(BlockReason.QUARANTINE, message, wait_us=closed_us)]
 
     def _of_time(self, task: Task) -> list[Block]:
         wait_us = task.due_us - self._clock.now_us()
