@@ -59,7 +59,7 @@ def test_a_signal_ends_an_idle_server_with_status_0(serve: Serve, number: signal
     server.signal(number)
 
     assert server.ended() == 0
-    assert "stopped; every task had ended" in server.stderr.rest()
+    assert "stopped; no task was dropped" in server.stderr.rest()
 
 
 def test_a_signal_lets_running_work_finish_within_the_grace(serve: Serve) -> None:

@@ -155,7 +155,7 @@ def _report(stopped: Stopped) -> bool:
         logger.critical("a part of the server failed, see above; it ends rather than pretend to work")
     total = sum(stopped.dropped.values())
     if not total:
-        logger.info("stopped; every task had ended")
+        logger.info("stopped; no task was dropped")
         return stopped.broken
     counts = ", ".join(f"{count} {status.name}" for status, count in sorted(stopped.dropped.items()))
     names = ", ".join(stopped.named)

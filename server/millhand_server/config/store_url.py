@@ -46,7 +46,12 @@ def _sqlite(rest: str) -> StoreChoice:
     path = unquote(location.removeprefix("///"))
     if not location.startswith("///") or path in ("", "/"):
         raise ValueError(f": sqlite needs a path, as in {DEFAULT_URL}, not {location!r}")
-    options = dict(parse_qsl(query, keep_blank_values=True))
+    if not path.isprintable() or "\ufffd" in path:
+        raise ValueError(f": {location!r} names no file; a path is of printable UTF-8")
+    given = parse_qsl(query, keep_blank_values=True)
+    options = dict(given)
+    if len(options) < len(given):
+        raise ValueError(f": {query!r} says something twice")
     synchronous = options.pop("synchronous", _SYNCHRONOUS[0]).upper()
     if options:
         raise ValueError(f": sqlite has no option {next(iter(options))!r}; it has synchronous")

@@ -125,6 +125,12 @@ def test_a_variable_holds_several_handlers_separated_by_commas() -> None:
             "--store: sqlite needs a path, as in sqlite:///millhand.db, not '//x.db'",
         ),
         ({"store": "sqlite:///"}, "--store: sqlite needs a path"),
+        ({"store": "sqlite:///a%00b.db"}, "--store: '///a%00b.db' names no file"),
+        ({"store": "sqlite:///a%ff.db"}, "--store: '///a%ff.db' names no file"),
+        (
+            {"store": "sqlite:///a.db?synchronous=NORMAL&synchronous=FULL"},
+            "--store: 'synchronous=NORMAL&synchronous=FULL' says something twice",
+        ),
         ({"store": "sqlite:///x.db?cache=1"}, "--store: sqlite has no option 'cache'; it has synchronous"),
         (
             {"store": "sqlite:///x.db?synchronous=OFF"},

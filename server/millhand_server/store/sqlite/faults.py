@@ -17,6 +17,15 @@ class StoreBroken(StoreOutcomeUnknown):
     """The database failed in a way that only a new start can settle. The process should end."""
 
 
+class Damaged(sqlite3.DatabaseError):
+    """A row holds what no server has written. To be judged as SQLite's own word for it."""
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"the task with the sequence {sequence} cannot be read")
+        self.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        self.sqlite_errorname = "SQLITE_CORRUPT"
+
+
 class Fault(Enum):
     """How an error of SQLite is to be taken."""
 

@@ -46,8 +46,10 @@ class LockFile:
             CannotOpen: another process has it, or there can be no such file.
         """
         try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+            _read(self._file)
         except OSError as error:
+            self.release()
             raise CannotOpen(f"{self.path} cannot be opened: {error.strerror or error}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,7 +101,7 @@ def _read(file: int) -> str:
 
 def _parse(text: str) -> Found:
     epoch, *numbers = text.split() or ("",)
-    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
+    if len(numbers) != 3 or not all(number.isdecimal() and number.isascii() for number in numbers):
         return Found(None, None)
     inode, position, alive_us = map(int, numbers)
     return Found(Mark(epoch, inode, position), alive_us)

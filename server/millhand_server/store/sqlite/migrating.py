@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from millhand_server.store.sqlite.faults import CannotOpen, sentence
+from millhand_server.store.sqlite.naming import usable
 
 #: "Mill": says in the file's header whose it is.
 APPLICATION_ID = 0x4D696C6C
@@ -36,8 +37,7 @@ def check(path: Path) -> Plan:
     Raises:
         CannotOpen: it could not be opened.
     """
-    if path.is_dir():
-        raise CannotOpen(f"{path} is a directory; name a file in it")
+    path = usable(path)
     if not path.exists():
         return Plan(0, MIGRATIONS)
     try:
@@ -62,9 +62,12 @@ def plan(connection: sqlite3.Connection, path: Path) -> Plan:
         return Plan(0, MIGRATIONS)
     if application_id != APPLICATION_ID:
         raise CannotOpen(f"{path} is another program's database; name another file")
-    version, min_reader = connection.execute(
+    found = connection.execute(
         "SELECT version, min_reader FROM schema ORDER BY version DESC LIMIT 1"
     ).fetchone()
+    if found is None:
+        raise CannotOpen(f"{path} does not say which schema it has: it is damaged; restore a backup")
+    version, min_reader = found
     if min_reader > LATEST:
         raise CannotOpen(
             f"{path} was written by a newer server (schema {version}), which this one cannot read (schema"

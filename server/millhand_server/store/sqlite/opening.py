@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import sqlite3
 from pathlib import Path
@@ -13,6 +14,7 @@ from millhand_server.store.sqlite.faults import CannotOpen, sentence
 from millhand_server.store.sqlite.ledger import Ledger, read_ledger
 from millhand_server.store.sqlite.lock import LockFile, Mark
 from millhand_server.store.sqlite.migrating import migrate, plan
+from millhand_server.store.sqlite.naming import usable
 from millhand_server.store.sqlite.statements import statement
 from millhand_server.store.sqlite.wal import WriteAheadLog
 
@@ -39,15 +41,9 @@ class Database:
             raise CannotOpen(
                 f"SQLite {sqlite3.sqlite_version} is too old; this store needs {oldest} or newer"
             )
-        self.path = path
+        self.path = path = usable(path)
         self.synchronous = synchronous
         self._clock = clock
-        if path.is_dir():
-            raise CannotOpen(f"{path} is a directory; name a file in it")
-        if not path.parent.is_dir():
-            raise CannotOpen(
-                f"the directory {path.parent} does not exist; make it first, or name another file"
-            )
         self._lock = LockFile(path)
         found = self._lock.acquire()
         try:
@@ -57,9 +53,13 @@ class Database:
             self.epoch, self.ledger = self._settle_epoch(found.mark)
             self.wal = WriteAheadLog(path)
             self._fill_up_wal()
+            self._names = self._look()
         except sqlite3.Error as error:
             self._lock.release()
             raise CannotOpen(sentence(error, path)) from None
+        except OSError as error:
+            self._lock.release()
+            raise CannotOpen(f"{error.filename or path} cannot be used: {error.strerror or error}") from None
         except BaseException:
             self._lock.release()
             raise
@@ -76,6 +76,13 @@ class Database:
     def connect_for_checkpoints(self) -> sqlite3.Connection:
         """Returns one more connection, for checkpoints only. For any one thread."""
         return self._connect(_READER_CACHE_KIB)
+
+    def is_in_place(self) -> bool:
+        """Tells whether the files that are open are still those of these names. Safe from any thread."""
+        return self._names == self._look()
+
+    def _look(self) -> list[tuple[int, int] | None]:
+        return [_identity(name) for name in (str(self.path), self.wal.path)]
 
     def mark(self, position: int) -> None:
         """Notes beside the file how far its log is. Safe from any thread.
@@ -173,3 +180,11 @@ class Database:
 
     def _mark(self, position: int) -> Mark:
         return Mark(self.epoch, self._inode, position)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from millhand_server.core.errors import StoreUnavailable
 from millhand_server.store.sqlite.faults import Fault, fault_of, sentence, unavailable
 from millhand_server.store.sqlite.jobs import Job, JobThread
 
@@ -18,9 +17,13 @@ T = TypeVar("T")
 class Reader:
     """Runs jobs that only read. A long walk is many jobs, so that it neither holds up others nor the log."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, on_damage: Callable[[str], Exception]
+    ) -> None:
+        """Takes whom to tell, on the reading thread, of what nobody can read."""
         self._connection = connection
         self._path = path
+        self._on_damage = on_damage
         self._thread = JobThread("millhand-store-reader", self._do)
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -46,7 +49,7 @@ class Reader:
             case Fault.PASSING:
                 return unavailable(error, self._path)
             case Fault.FATAL:
-                return StoreUnavailable(sentence(error, self._path))
+                return self._on_damage(sentence(error, self._path))
             case Fault.OURS:
                 return error
 

@@ -12,6 +12,7 @@ from millhand_server.core.ports import Retention
 from millhand_server.core.status import TaskStatus
 from millhand_server.core.task import EXPEDITED_PRIORITY, Attempt, Owner, Progress, Task, TaskError, TaskSpec
 from millhand_server.store.expiry import expiry
+from millhand_server.store.sqlite.faults import Damaged
 
 Columns = Sequence[Any]
 
@@ -44,10 +45,14 @@ class Rows:
             owner_node, owner_epoch, attempt, retries_used, losses, start_us, complete_us, cancel_us,
             revision, position, packed, output, principal, session_id, token, start_timeout_us, spec,
         ) = row  # fmt: skip
-        stored = _STATUSES[status]
-        detail = _NO_DETAIL if packed is None else _decode_detail(packed)
+        try:
+            stored = _STATUSES[status]
+            detail = _NO_DETAIL if packed is None else _decode_detail(packed)
+            asked = _decode_spec(spec)
+        except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
+            raise Damaged(sequence) from error
         return Task(
-            spec=_decode_spec(spec),
+            spec=asked,
             sequence=sequence,
             status=stored,
             queue=intern(queue),

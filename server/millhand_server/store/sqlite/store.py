@@ -220,9 +220,9 @@ class _Open:
             on_results=self._mark,
             on_fatal=on_fatal,
         )
-        self.pulse = Pulse(database)
+        self.pulse = Pulse(database, self.writer.break_off)
         self._reading = database.connect_to_read()
-        self.reader = Reader(self._reading, database.path)
+        self.reader = Reader(self._reading, database.path, self.writer.break_off)
         self.listing = Listing(self.reader, rows, database.ledger)
 
     async def close(self) -> None:

@@ -102,6 +102,10 @@ class Writer:
         """Has a job done in a transaction; one that need not be lasting may not be on the disk then."""
         return self._thread.submit(work, is_lasting=is_lasting)
 
+    def break_off(self, why: str) -> StoreBroken:
+        """Takes no more work, and says why, to `on_fatal` too. Safe from any thread."""
+        return self._break(why)
+
     async def stop(self) -> None:
         """Returns when everything submitted before is done, and the sums are in the file."""
         with contextlib.suppress(StoreUnavailable):  # then they are as they were, and can be counted again
