@@ -54,6 +54,7 @@ class Acceptance:
         self._store = shared.store
         self._catalogue = shared.catalogue
         self._clock = shared.clock
+        self._arrivals = shared.arrivals
         self._observing = shared.observing
         self._max_queued = shared.options.limits.max_queued
         self._max_batch = shared.options.limits.max_batch_tasks
@@ -155,12 +156,16 @@ class Acceptance:
         def insert() -> Awaitable[list[InsertResult]]:
             return self._store.insert(tasks, atomic=atomic, max_waiting=self._max_queued)
 
+        self._arrivals.expect()
         try:
-            results = await insert()
-        except StoreOutcomeUnknown:
-            results = _with_own(await self._settle(insert), tasks)
-        self._observing.inserted(results)
-        self._on_accepted([r.task for r in results if isinstance(r, Inserted) and r.created])
+            try:
+                results = await insert()
+            except StoreOutcomeUnknown:
+                results = _with_own(await self._settle(insert), tasks)
+            self._observing.inserted(results)
+            self._on_accepted([r.task for r in results if isinstance(r, Inserted) and r.created])
+        finally:
+            self._arrivals.came()
         return results
 
     async def _settle(self, insert: Callable[[], Awaitable[list[InsertResult]]]) -> list[InsertResult]:

@@ -12,6 +12,7 @@ from millhand_server.core.execution import Isolation
 from millhand_server.core.ports import Clock, Executor, Observer, Retention, TaskStore
 from millhand_server.core.task import Owner, Task
 from millhand_server.engine.acceptance import Acceptance
+from millhand_server.engine.arrivals import Arrivals
 from millhand_server.engine.attempts import LiveAttempts
 from millhand_server.engine.cancelling import Cancelling
 from millhand_server.engine.catalogue import Catalogue
@@ -134,6 +135,7 @@ def _shared(given: Given) -> Shared:
         catalogue=given.catalogue,
         clock=given.clock,
         options=given.options,
+        arrivals=Arrivals(given.clock),
         live=LiveAttempts(),
         tail=LogTail(given.store, given.clock),
         limiter=TokenBucket(given.options.tasks_per_second, given.clock),

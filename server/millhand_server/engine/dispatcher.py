@@ -44,6 +44,7 @@ class Dispatcher:
         self._limiter = shared.limiter
         self._catalogue = shared.catalogue
         self._clock = shared.clock
+        self._arrivals = shared.arrivals
         self._owner = owner
         self._max_tasks = shared.options.max_tasks
         #: Suspects that were claimed and wait for their turn.
@@ -91,6 +92,7 @@ class Dispatcher:
         for lane, due_us in earliest.items():
             if self._catalogue.get(lane.handler) is not None:
                 self._book_of(lane).offer(lane, due_us, now_us)
+        self._arrivals.add(len(tasks))
         self._wakeup.ring()
 
     def look_again(self) -> None:
@@ -159,6 +161,7 @@ class Dispatcher:
                 if self._is_unsure:
                     await self._read_back()
                 await self._begin_suspect()
+                await self._arrivals.until_pause()
                 # One look at the clock for both: a lane that became due between two would be neither
                 # claimed now nor waited for.
                 now_us = self._clock.now_us()
@@ -185,10 +188,11 @@ class Dispatcher:
         if self._limiter.limited:
             places = min(free, self._limiter.available())
             return (wants, places) if places > 0 else ([], 0)
-        if wants:
+        if len(due) > 1:
             return wants, free
-        ahead = self._wants_ahead(due)
-        return ahead, sum(want.limit for want in ahead)
+        # Only when nobody else waits for the places: a thread hands its place to the next grant in its
+        # queue, so a pool that claims ahead would never let go of what another pool is waiting for.
+        return self._wants_ahead(*due[0], free)
 
     def _is_closed(self) -> bool:
         return self.quarantine.closed_us(self._clock.monotonic_us()) > 0
@@ -199,14 +203,12 @@ class Dispatcher:
     def _wants_of_free_places(self, due: Sequence[_Due], free: int) -> list[Want]:
         return [Want(lanes, places) for pool, lanes in due if (places := min(free, pool.free)) > 0]
 
-    def _wants_ahead(self, due: Sequence[_Due]) -> list[Want]:
-        # Only when nobody else waits for the places: a thread hands its place to the next grant in its
-        # queue, so a pool that claims ahead would never let go of what another pool is waiting for.
-        if len(due) != 1:
-            return []
-        [(pool, lanes)] = due
-        ahead = pool.ahead(lane.handler for lane in lanes)
-        return [Want(lanes, ahead)] if ahead > 0 else []
+    def _wants_ahead(self, pool: Pool, lanes: tuple[Lane, ...], free: int) -> tuple[list[Want], int]:
+        places = min(free, pool.free)
+        if places == pool.free:
+            # Else a worker is free that may not run anything, but would take what waits.
+            places += pool.ahead(lane.handler for lane in lanes)
+        return ([Want(lanes, places)], places) if places > 0 else ([], 0)
 
     async def _claim(self, wants: Sequence[Want], places: int) -> None:
         # What is known of the lanes is dropped before the store is asked: tasks that are offered meanwhile

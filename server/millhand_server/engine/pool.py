@@ -50,14 +50,14 @@ class Pool:
         return self.workers - self._granted if self._granted < self.workers else 0
 
     def ahead(self, handlers: Iterable[str]) -> int:
-        """Returns how many more grants of these handlers may wait for a worker.
+        """Returns how many more grants of these handlers may wait for a worker, besides those that start now.
 
         As many as would start within the reach of claims at the measured durations of these handlers and
-        of those before them; none while one of them is unmeasured or slow, or a worker is free: what it is
-        given would not wait but start. None either after a grant came back, until an attempt ends: the one
-        in front takes longer than its handler usually does. Loops do not queue, so they never claim ahead.
+        of those before them; none while one of them is unmeasured or slow. None either after a grant came
+        back, until an attempt ends: the one in front takes longer than its handler usually does. Loops do
+        not queue, so they never claim ahead.
         """
-        if self.free > 0 or self._overestimated:
+        if self._overestimated:
             return 0
         means = [self._mean_us.get(handler) for handler in {*handlers, *self._held}]
         if self.executor.isolation is Isolation.ASYNC or self.workers == 0 or None in means:
@@ -66,7 +66,7 @@ class Pool:
         reach = self.workers * self._claim_ahead_us / max(slowest_us, 1.0)
         if reach < 2 * self.workers:
             return 0
-        return max(0, min(_MOST_AHEAD, int(reach)) - (self._granted - self.workers))
+        return max(0, min(_MOST_AHEAD, int(reach)) - max(0, self._granted - self.workers))
 
     def submit(self, grants: Sequence[Grant]) -> None:
         self.hold([grant.handler for grant in grants])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from millhand_server.core.ports import Clock, TaskStore
+from millhand_server.engine.arrivals import Arrivals
 from millhand_server.engine.attempts import LiveAttempts
 from millhand_server.engine.catalogue import Catalogue
 from millhand_server.engine.limiter import TokenBucket
@@ -22,6 +23,7 @@ class Shared:
     catalogue: Catalogue
     clock: Clock
     options: ManagerOptions
+    arrivals: Arrivals
     live: LiveAttempts
     tail: LogTail
     limiter: TokenBucket
