@@ -11,6 +11,8 @@ import pytest
 
 from millhand_server.core.errors import StoreOutcomeUnknown, StoreUnavailable
 from millhand_server.core.ports import Retention
+from millhand_server.core.status import TaskStatus
+from millhand_server.core.task import Task, TaskSpec
 from millhand_server.store.sqlite.faults import StoreBroken
 from millhand_server.store.sqlite.ledger import Ledger
 from millhand_server.store.sqlite.lives import Lives
@@ -63,6 +65,7 @@ async def writer(connection: Connection, told: list[str]) -> AsyncIterator[Write
         waits_for_disk=True,
         after_commit=lambda _: None,
         on_results=lambda _: None,
+        publish=lambda *_: None,
         on_fatal=told.append,
     )
     yield writer
@@ -172,6 +175,98 @@ async def test_a_statement_that_is_wrong_fails_its_own_job_only(writer: Writer, 
     assert told == []
 
 
+async def _keep_busy(writer: Writer, until: threading.Event) -> None:
+    """Keeps the writer busy until the event, so that what is submitted meanwhile is one group."""
+    begun = threading.Event()
+
+    def wait(_: Desk) -> None:
+        begun.set()
+        until.wait(DEADLINE_S)
+
+    writer.submit(wait)
+    await asyncio.to_thread(begun.wait, DEADLINE_S)
+
+
+async def test_parts_of_the_same_work_that_gather_are_done_at_once(writer: Writer) -> None:
+    calls: list[list[int]] = []
+
+    def double(desk: Desk, parts: list[int]) -> list[int]:
+        calls.append(parts)
+        return [2 * part for part in parts]
+
+    gathered = threading.Event()
+    await _keep_busy(writer, until=gathered)
+    doubled = [writer.submit_part(double, 1), writer.submit_part(double, 2)]
+    note = _note(writer, "between")
+    doubled.append(writer.submit_part(double, 3))
+    gathered.set()
+
+    assert await asyncio.gather(*doubled) == [2, 4, 6]
+    assert await note == "between"
+    assert calls == [[1, 2, 3]]
+
+
+async def test_a_part_that_fails_is_found_and_its_neighbours_are_done_all_the_same(writer: Writer) -> None:
+    def write(desk: Desk, parts: list[str]) -> list[str]:
+        for part in parts:
+            desk.execute("INSERT INTO note VALUES (?)", (part,))
+        if "bad" in parts:
+            raise ValueError("as the test wished")
+        return parts
+
+    gathered = threading.Event()
+    await _keep_busy(writer, until=gathered)
+    results = [writer.submit_part(write, part) for part in ("a", "bad", "b")]
+    gathered.set()
+
+    ended = await asyncio.gather(*results, return_exceptions=True)
+    assert [type(end) for end in ended] == [str, ValueError, str]
+    assert await _notes(writer) == ["a", "b"]
+
+
+async def test_results_are_published_before_anybody_has_an_answer(connection: Connection) -> None:
+    seen: list[str] = []
+    desk = Desk(connection, Rows(Retention()), Ledger(0, 1, 0, 0, 0, 0, 0), Lives(0))
+    writer = Writer(
+        connection,
+        desk,
+        Path("tasks.db"),
+        waits_for_disk=True,
+        after_commit=lambda _: None,
+        on_results=lambda _: None,
+        publish=lambda tasks, first, last: seen.append(f"published {len(tasks)} {first} {last}"),
+        on_fatal=lambda _: None,
+    )
+
+    def end_one(desk: Desk) -> None:
+        desk.ledger.last_position += 1
+        desk.results.append(_RESULT)
+
+    def end_one_and_fail(desk: Desk) -> None:
+        end_one(desk)
+        raise ValueError("as the test wished")
+
+    for work in (end_one, end_one_and_fail, end_one):
+        ended = writer.submit(work)
+        ended.add_done_callback(lambda _: seen.append("answered"))
+        await asyncio.gather(ended, return_exceptions=True)
+
+    assert seen == ["published 1 1 1", "answered", "answered", "published 1 1 2", "answered"]
+    await writer.stop()
+    connection.close()
+
+
+_RESULT = Task(
+    spec=TaskSpec(id="t", handler="echo"),
+    sequence=1,
+    status=TaskStatus.COMPLETED,
+    queue="default",
+    priority=0,
+    create_us=0,
+    due_us=0,
+)
+
+
 async def test_work_after_the_end_is_refused(connection: Connection, writer: Writer) -> None:
     await writer.stop()
 
@@ -196,6 +291,7 @@ async def test_a_fault_between_two_transactions_reaches_its_callers_and_holds_up
         waits_for_disk=True,
         after_commit=after_commit,
         on_results=lambda _: None,
+        publish=lambda *_: None,
         on_fatal=told.append,
     )
 

@@ -12,11 +12,11 @@ from millhand_server.core.task import Owner, Task
 from millhand_server.core.transition import Transition, apply_to, cancel_requested, holds, lost
 from millhand_server.store.expiry import expiry
 from millhand_server.store.sqlite.rows import changed_columns
-from millhand_server.store.sqlite.statements import statement
+from millhand_server.store.sqlite.statements import Bulk, statement
 from millhand_server.store.sqlite.writer import Desk
 from millhand_server.store.weight import weight
 
-_CHANGE = statement("change_task")
+_CHANGE = Bulk("change_task")
 _HELD_BY_OTHERS = statement("held_by_others")
 
 
@@ -84,18 +84,20 @@ class Changes:
         ledger = self._desk.ledger
         ledger.last_position += 1
         ledger.log_bytes += self._weights.setdefault(row.id, weight(row))
-        return msgspec.structs.replace(
+        row = msgspec.structs.replace(
             row,
             position=ledger.last_position,
             expire_us=expiry(row.status, self._now_us, self._retention),
         )
+        self._desk.results.append(row)
+        return row
 
     def _write(self) -> None:
         if not self._changed:
             return
         weights = self._weights
         try:
-            self._desk.executemany(
+            self._desk.write(
                 _CHANGE,
                 [changed_columns(row, weights.get(task_id)) for task_id, row in self._changed.items()],
             )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec.structs import asdict
 
 from millhand_server.core.ports import Claimed, LaneHead, Overdue, Want
@@ -127,7 +128,8 @@ class _LaneWalk:
         while self._urgencies and not self._ready:
             urgency = self._urgencies[-1]
             bound = self._bound | self._after | {"urgency": urgency, "limit": self._page}
-            found = self._execute(_DUE, bound).fetchall()
+            [packed] = self._execute(_DUE, bound).fetchone()
+            found = sorted(_decode_due(packed))
             self._ready = [_Entry(urgency, *row) for row in reversed(found)]
             if len(found) < self._page:
                 self._urgencies.pop()
@@ -136,6 +138,8 @@ class _LaneWalk:
                 self._after = {"after_us": found[-1][0], "after_sequence": found[-1][1]}
             self._page = min(2 * self._page, max(self._page, _LONGEST_PAGE))
 
+
+_decode_due = msgspec.json.Decoder(list[tuple[int, int, str]]).decode
 
 _BEFORE_ALL = {"after_us": -(2**63), "after_sequence": -(2**63)}
 

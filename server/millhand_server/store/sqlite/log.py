@@ -11,7 +11,7 @@ from millhand_server.store.sqlite.filters import condition
 from millhand_server.store.sqlite.rows import Rows
 from millhand_server.store.sqlite.statements import statement
 
-_BOUNDS = statement("log_bounds")
+_FIRST = statement("log_first")
 _SPAN = statement("log_span")
 _OF_IDS = statement("log_of_ids")
 
@@ -23,10 +23,20 @@ _FINAL_ONLY = Seen(now_us=0)
 
 
 def read_log(
-    connection: sqlite3.Connection, rows: Rows, after: int, wanted: TaskFilter, *, limit: int, max_bytes: int
+    connection: sqlite3.Connection,
+    rows: Rows,
+    after: int,
+    wanted: TaskFilter,
+    *,
+    last: int,
+    limit: int,
+    max_bytes: int,
 ) -> LogPage:
-    """See `TaskStore.read_log`. Payloads count as output does: both are held in memory."""
-    first, last = connection.execute(_BOUNDS).fetchone()
+    """See `TaskStore.read_log`. Payloads count as output does: both are held in memory.
+
+    The log is read up to `last`: what was committed since is known to nobody yet.
+    """
+    [first] = connection.execute(_FIRST).fetchone()
     after = max(after, first - 1)
     where = condition(wanted, _FINAL_ONLY)
     if wanted.ids and len(wanted.ids) <= _SCANNED:

@@ -39,6 +39,7 @@ from millhand_server.store.sqlite.lives import Lives
 from millhand_server.store.sqlite.opening import Database
 from millhand_server.store.sqlite.pulse import Pulse
 from millhand_server.store.sqlite.reader import Reader
+from millhand_server.store.sqlite.recent import RecentResults
 from millhand_server.store.sqlite.rows import Rows
 from millhand_server.store.sqlite.statements import statement
 from millhand_server.store.sqlite.writer import Desk, Writer, as_json
@@ -111,11 +112,8 @@ class SqliteStore:
             await opened.close()
 
     async def insert(self, tasks: Sequence[NewTask], *, atomic: bool, max_waiting: int) -> list[InsertResult]:
-        return await self._opened.writer.submit(
-            lambda desk: accepting.insert(
-                desk, tasks, atomic=atomic, max_waiting=max_waiting, now_us=self._now(desk.ledger)
-            )
-        )
+        intake = accepting.Intake(tasks, atomic, max_waiting)
+        return await self._opened.writer.submit_part(self._take_in, intake)
 
     async def claim(self, wants: Sequence[Want], *, limit: int, owner: Owner) -> Claimed:
         # After a loss of power nobody holds anything, so a claim may be lost with it.
@@ -174,9 +172,14 @@ class SqliteStore:
         )
 
     async def read_log(self, after: int, wanted: TaskFilter, *, limit: int, max_bytes: int) -> LogPage:
+        recent = self._opened.recent
+        page = recent.read(after, wanted, limit=limit, max_bytes=max_bytes)
+        if page is not None:
+            return page
+        last = recent.last
         return await self._opened.reader.submit(
             lambda connection: log.read_log(
-                connection, self._rows, after, wanted, limit=limit, max_bytes=max_bytes
+                connection, self._rows, after, wanted, last=last, limit=limit, max_bytes=max_bytes
             )
         )
 
@@ -191,6 +194,9 @@ class SqliteStore:
         if self._open is None:
             raise StoreUnavailable("the store is closed" if self._is_closed else "the store is not open")
         return self._open
+
+    def _take_in(self, desk: Desk, intakes: Sequence[accepting.Intake]) -> list[list[InsertResult]]:
+        return accepting.insert(desk, intakes, now_us=self._now(desk.ledger))
 
     def _changes(self, desk: Desk) -> Changes:
         return Changes(desk, self._retention, self._now(desk.ledger))
@@ -210,6 +216,8 @@ class _Open:
 
     def __init__(self, database: Database, rows: Rows, on_fatal: Callable[[str], None]) -> None:
         self.database = database
+        ledger = database.ledger
+        self.recent = RecentResults(ledger.first_position, ledger.last_position)
         self.checkpoints = Checkpoints(database.wal, database.connect_for_checkpoints)
         self.writer = Writer(
             database.writing,
@@ -218,6 +226,7 @@ class _Open:
             waits_for_disk=database.synchronous == "FULL",
             after_commit=self.checkpoints.after_commit,
             on_results=self._mark,
+            publish=self.recent.add,
             on_fatal=on_fatal,
         )
         self.pulse = Pulse(database, self.writer.break_off)

@@ -7,8 +7,9 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +24,7 @@ from millhand_server.store.sqlite.rows import Columns, Rows
 from millhand_server.store.sqlite.statements import Bulk, statement
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +38,12 @@ class Desk:
 
     def __init__(self, connection: sqlite3.Connection, rows: Rows, ledger: Ledger, lives: Lives) -> None:
         self.execute = connection.execute
-        self.executemany = connection.executemany
         self.rows = rows
         self.ledger = ledger
         self.lives = lives
         self.cache = RowCache()
+        #: What the open transaction adds to the log, in order.
+        self.results: list[Task] = []
 
     def by_id(self, ids: Sequence[str]) -> dict[str, Task]:
         """Reads the rows with these ids that exist."""
@@ -50,7 +53,7 @@ class Desk:
             known.update((row.id, row) for row in self.read(_BY_ID, (as_json(unknown),)))
         return known
 
-    def insert(self, bulk: Bulk, rows: Sequence[Columns]) -> None:
+    def write(self, bulk: Bulk, rows: Sequence[Columns]) -> None:
         """Runs a statement for many rows."""
         for sql, parameters in bulk.parts(rows):
             self.execute(sql, parameters)
@@ -80,10 +83,13 @@ class Writer:
         waits_for_disk: bool,
         after_commit: Callable[[sqlite3.Connection], None],
         on_results: Callable[[int], None],
+        publish: Callable[[Sequence[Task], int, int], None],
         on_fatal: Callable[[str], None],
     ) -> None:
         """Takes what to do between two transactions, and whom to tell of the log's last position first.
 
+        `publish` is called on the loop, before anybody has an answer, with the results that were added to the
+        log and its first and last position.
         With `waits_for_disk` the connection's commits wait until they are on the disk.
         """
         self._connection = connection
@@ -93,6 +99,10 @@ class Writer:
         self._waits = waits_for_disk
         self._after_commit = after_commit
         self._on_results = on_results
+        self._publish = publish
+        #: What was committed and is not published yet, and the bounds of the log that are.
+        self._unpublished: list[Task] = []
+        self._published = _bounds(desk.ledger)
         self._on_fatal = on_fatal
         self._loop = asyncio.get_running_loop()
         self._broken: str | None = None
@@ -101,6 +111,10 @@ class Writer:
     def submit(self, work: Callable[[Desk], T], *, is_lasting: bool = True) -> asyncio.Future[T]:
         """Has a job done in a transaction; one that need not be lasting may not be on the disk then."""
         return self._thread.submit(work, is_lasting=is_lasting)
+
+    def submit_part(self, work: Callable[[Desk, list[P]], list[T]], part: P) -> asyncio.Future[T]:
+        """Has a part of some work done, with all the parts of it that are in the same transaction."""
+        return self._thread.submit_part(work, part)
 
     def break_off(self, why: str) -> StoreBroken:
         """Takes no more work, and says why, to `on_fatal` too. Safe from any thread."""
@@ -112,16 +126,27 @@ class Writer:
             await self.submit(lambda desk: desk.execute(_WRITE_LEDGER, desk.ledger.stored()))
         await self._thread.stop()
 
-    def _do(self, group: Sequence[Job]) -> None:
+    def _do(self, group: Sequence[Job]) -> Callable[[], None] | None:
         if not group:
-            return
+            return None
         before = msgspec.structs.replace(self._desk.ledger)
         try:
             self._commit(group, before)
         except Exception as error:
             self._fail(group, error)
             self._undo(before)
+        else:
+            self._unpublished += self._desk.results
+        self._desk.results = []
         self._after_commit(self._connection)
+        return self._news()
+
+    def _news(self) -> Callable[[], None] | None:
+        bounds = _bounds(self._desk.ledger)
+        if bounds == self._published:
+            return None
+        results, self._unpublished, self._published = self._unpublished, [], bounds
+        return partial(self._publish, results, *bounds)
 
     def _commit(self, group: Sequence[Job], before: Ledger) -> None:
         if self._broken:
@@ -129,9 +154,14 @@ class Writer:
         self._wait_for_disk(self._may_wait and any(job.is_lasting for job in group))
         execute, ledger = self._connection.execute, self._desk.ledger
         execute("BEGIN IMMEDIATE")
-        if len(group) == 1:
-            self._run_alone(group[0])
-        else:
+        try:
+            _run_all(group, self._desk)
+        except Exception:
+            if len(group) == 1:
+                raise
+            # One of them failed. Which, and only that one, is found out by doing each by itself.
+            self._undo(before)
+            execute("BEGIN IMMEDIATE")
             for job in group:
                 self._run_beside_others(job)
         if self._broken:
@@ -152,21 +182,19 @@ class Writer:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if waits else 'NORMAL'}")
             self._waits = waits
 
-    def _run_alone(self, job: Job) -> None:
-        job.result = job.work(self._desk)
-
     def _run_beside_others(self, job: Job) -> None:
         execute, ledger = self._connection.execute, self._desk.ledger
-        before = msgspec.structs.replace(ledger)
+        before, results = msgspec.structs.replace(ledger), list(self._desk.results)
         execute("SAVEPOINT job")
         try:
-            job.result = job.work(self._desk)
+            _run_all([job], self._desk)
         except Exception as error:
             if not self._connection.in_transaction:
                 # SQLite has undone the whole group already.
                 raise
             execute("ROLLBACK TO job")
             ledger.set_to(before)
+            self._desk.results = results
             self._desk.cache.clear()
             job.error = self._judged(error)
         execute("RELEASE job")
@@ -178,6 +206,7 @@ class Writer:
 
     def _undo(self, before: Ledger) -> None:
         self._desk.ledger.set_to(before)
+        self._desk.results = []
         self._desk.cache.clear()
         if self._connection.in_transaction:
             try:
@@ -204,6 +233,28 @@ class Writer:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to be told
                 self._loop.call_soon_threadsafe(self._on_fatal, why)
         return StoreBroken(why)
+
+
+def _run_all(group: Sequence[Job], desk: Desk) -> None:
+    """Does jobs in their order, but for parts of the same work, which are done first and at once.
+
+    Each call of SQLite gives the interpreter's lock away, and a busy event loop gives it back late: what has
+    gathered is done in as few as can be.
+    """
+    parts: dict[Callable[..., list[Any]], list[Job]] = {}
+    for job in group:
+        if job.part is not None:
+            parts.setdefault(job.work, []).append(job)
+    for work, jobs in parts.items():
+        for job, result in zip(jobs, work(desk, [job.part for job in jobs]), strict=True):
+            job.result = result
+    for job in group:
+        if job.part is None:
+            job.result = job.work(desk)
+
+
+def _bounds(ledger: Ledger) -> tuple[int, int]:
+    return ledger.first_position, ledger.last_position
 
 
 def as_json(values: Sequence[object]) -> str:

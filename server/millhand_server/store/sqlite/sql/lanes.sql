@@ -47,13 +47,16 @@ SELECT urgency, (
 )
 FROM level WHERE urgency IS NOT NULL
 
+-- In one value: SQLite gives the interpreter's lock away for every row.
 -- name: lane_due
-SELECT due_us, sequence, id FROM task INDEXED BY task_lane
-WHERE owner_epoch IS NULL AND complete_us IS NULL
-  AND queue = :queue AND fairness_key = :fairness_key AND handler = :handler AND urgency = :urgency
-  AND due_us <= :latest_us AND (due_us, sequence) > (:after_us, :after_sequence)
-  AND (due_us <= :now_us OR status = 5)
-ORDER BY due_us, sequence LIMIT :limit
+SELECT json_group_array(json_array(due_us, sequence, id)) FROM (
+  SELECT due_us, sequence, id FROM task INDEXED BY task_lane
+  WHERE owner_epoch IS NULL AND complete_us IS NULL
+    AND queue = :queue AND fairness_key = :fairness_key AND handler = :handler AND urgency = :urgency
+    AND due_us <= :latest_us AND (due_us, sequence) > (:after_us, :after_sequence)
+    AND (due_us <= :now_us OR status = 5)
+  ORDER BY due_us, sequence LIMIT :limit
+)
 
 -- name: count_ahead
 SELECT count(*) FROM task INDEXED BY task_lane

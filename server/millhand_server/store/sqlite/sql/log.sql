@@ -25,8 +25,8 @@ SELECT count(*) FROM task INDEXED BY task_lane WHERE owner_epoch IS NULL AND com
 -- name: count_held
 SELECT count(*), coalesce(sum(status <> 6), 0) FROM task INDEXED BY task_owner WHERE owner_epoch IS NOT NULL
 
--- name: log_bounds
-SELECT first_position, last_position FROM ledger
+-- name: log_first
+SELECT first_position FROM ledger
 
 -- name: log_span
 {row}
@@ -35,7 +35,7 @@ ORDER BY task.position
 
 -- name: log_of_ids
 {row}
-WHERE +task.position > :after {filter}
+WHERE +task.position > :after AND +task.position <= :until {filter}
 ORDER BY task.position
 
 -- name: oldest_results

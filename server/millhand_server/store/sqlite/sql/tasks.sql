@@ -36,11 +36,20 @@ UPDATE task SET owner_node = ?, owner_epoch = ?, attempt = attempt + 1, revision
 WHERE sequence IN (SELECT value FROM json_each(?))
 
 -- name: change_task
+WITH changed (
+  status, urgency, due_us, start_by_us, owner_node, owner_epoch, attempt, retries_used, losses,
+  start_us, complete_us, cancel_us, revision, position, weight, detail, output, sequence
+) AS (
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+)
 UPDATE task SET
-  status = ?, urgency = ?, due_us = ?, start_by_us = ?, owner_node = ?, owner_epoch = ?, attempt = ?,
-  retries_used = ?, losses = ?, start_us = ?, complete_us = ?, cancel_us = ?, revision = ?, position = ?,
-  weight = ?, detail = ?, output = ?
-WHERE sequence = ?
+  status = changed.status, urgency = changed.urgency, due_us = changed.due_us, start_by_us =
+  changed.start_by_us, owner_node = changed.owner_node, owner_epoch = changed.owner_epoch, attempt =
+  changed.attempt, retries_used = changed.retries_used, losses = changed.losses, start_us =
+  changed.start_us, complete_us = changed.complete_us, cancel_us = changed.cancel_us, revision =
+  changed.revision, position = changed.position, weight = changed.weight, detail = changed.detail,
+  output = changed.output
+FROM changed WHERE task.sequence = changed.sequence
 
 -- name: held_by_others
 {row}
