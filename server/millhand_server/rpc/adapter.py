@@ -87,7 +87,8 @@ def _rpc_handler(
         streams_requests=descriptor.client_streaming,
         streams_responses=descriptor.server_streaming,
     )
-    call = compose(interceptors, _pump(behaviour) if inspect.isasyncgenfunction(behaviour) else behaviour)
+    around = [one for one in interceptors if _concerns(one, method)]
+    call = compose(around, _pump(behaviour) if inspect.isasyncgenfunction(behaviour) else behaviour)
 
     async def respond(request: Any, native: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         with calls:
@@ -101,6 +102,12 @@ def _rpc_handler(
 
     kind = _KINDS[method.streams_requests, method.streams_responses]
     return kind(stream if method.streams_responses else respond)
+
+
+def _concerns(interceptor: Interceptor, method: Method) -> bool:
+    """Tells whether an interceptor has anything to do with a method; one that does not say so has."""
+    concerns: Callable[[Method], bool] = getattr(interceptor, "concerns", lambda _: True)
+    return concerns(method)
 
 
 _KINDS: dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, Any]]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from millhand_server.engine.options import Limits
 from millhand_server.rpc import validation
 from millhand_server.rpc.aside import aside
-from millhand_server.rpc.context import Call, CallContext
+from millhand_server.rpc.context import Call, CallContext, Method
 
 
 class ShapeCheck:
@@ -17,8 +17,9 @@ class ShapeCheck:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
+    def concerns(self, method: Method) -> bool:
+        return method.request in validation.CHECKS and not method.streams_requests
+
     async def __call__(self, call_next: Call, request: Any, context: CallContext) -> Any:
-        if context.method.request in validation.CHECKS and not context.method.streams_requests:
-            look = partial(validation.check, request, self._limits)
-            await aside(context.last_received_bytes, look)
+        await aside(context.last_received_bytes, partial(validation.check, request, self._limits))
         return await call_next(request, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from millhand_server.core.errors import TooManyStreams
-from millhand_server.rpc.context import Call, CallContext
+from millhand_server.rpc.context import Call, CallContext, Method
 
 CAPPED = frozenset(
     f"/millhand.v1.TaskService/{name}" for name in ("StreamResults", "GetCancelled", "Session")
@@ -19,9 +19,10 @@ class StreamCap:
         self._limit = limit
         self._open = 0
 
+    def concerns(self, method: Method) -> bool:
+        return method.path in CAPPED
+
     async def __call__(self, call_next: Call, request: Any, context: CallContext) -> Any:
-        if context.method.path not in CAPPED:
-            return await call_next(request, context)
         if self._open >= self._limit:
             raise TooManyStreams(self._limit)
         self._open += 1

@@ -43,7 +43,7 @@ class Bulk:
 _VALUES = re.compile(r"(?<=VALUES )(\([?, ]+\))")
 
 #: Few lengths, so that the statements stay prepared.
-_ROWS_AT_ONCE = (128, 64, 32, 16, 8, 4, 2, 1)
+_ROWS_AT_ONCE = (128, 64, 32, 24, 16, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1)
 
 
 def _read_blocks() -> dict[str, str]:
