@@ -1,0 +1,1 @@
+"""Generated: the messages between the runner and the programs."""
