@@ -8,6 +8,7 @@ MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
 
 # What `make run` passes to the server and `make test` to pytest, as in `make run ARGS='--port 0'`.
 ARGS ?=
+# Not empty: the client that `make test-conformance` is to test. The shell's own LANG is about something else.
 # Not empty: `make bench` takes a first look only.
 QUICK ?=
 # Not empty: `make torture` takes 90 seconds.
@@ -62,6 +63,10 @@ test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
 	else \
 	  echo 'There is no Go here to install grpcurl with: the tests that need it are skipped.' >&2; \
 	fi
+
+.PHONY: test-conformance
+test-conformance: setup ## Play the conformance cases with every client that is built (LANG=go: with that one)
+	@CONFORMANCE_LANG='$(if $(filter environment,$(origin LANG)),,$(LANG))' $(bin)/python -m pytest tests/conformance $(ARGS)
 
 .PHONY: bench
 bench: setup ## Measure speed against bare servers and other queues, in 17 minutes (QUICK=1: in 3; options in ARGS)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.authority import Authority, Issued
 from tests.integration.client.driving import driven
-from tests.integration.security.conftest import Authority, Issued, NewAuthority
+from tests.integration.security.conftest import NewAuthority
 
 from millhand import AsyncClient, Client, Unavailable
 from millhand_server.app import serving

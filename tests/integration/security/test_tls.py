@@ -11,12 +11,11 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from tests.fakes.authority import Authority, Issued
 from tests.integration.security.conftest import (
     OWN_CONNECTION,
     TASKS,
-    Authority,
     Caller,
-    Issued,
     Metadata,
     NewAuthority,
     Serve,

@@ -1,0 +1,1 @@
+"""The program of the Python client: it plays cases with `millhand.AsyncClient`."""
