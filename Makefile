@@ -8,9 +8,10 @@ MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
 
 # What `make run` passes to the server and `make test` to pytest, as in `make run ARGS='--port 0'`.
 ARGS ?=
-# Not empty: the client that `make test-conformance` is to test. The shell's own LANG is about something else.
 # Not empty: `make bench` takes a first look only.
 QUICK ?=
+# How often `make test-conformance` kills the server under each client; 4 when empty.
+KILLS ?=
 # Not empty: `make torture` takes 90 seconds.
 SHORT ?=
 # The Python to use; by default the newest that runs.
@@ -50,7 +51,8 @@ demo: setup ## Show what it does: a server, a varied set of tasks on real files,
 	@$(bin)/python examples/demo.py
 
 .PHONY: test
-test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
+test: setup .tools/bin/grpcurl clients ## Run the tests (options in ARGS), those of the clients' toolchains that are there too
+	@scripts/clients test
 	@GRPCURL=$${GRPCURL:-$$(ls $(CURDIR)/.tools/bin/grpcurl 2> /dev/null || true)} $(bin)/python -m pytest $(ARGS)
 
 # The README's commands are tested with the real grpcurl. Without Go those tests are skipped, or fail under CI.
@@ -64,9 +66,13 @@ test: setup .tools/bin/grpcurl ## Run the tests (options in ARGS)
 	  echo 'There is no Go here to install grpcurl with: the tests that need it are skipped.' >&2; \
 	fi
 
+.PHONY: clients
+clients: setup ## Build the clients in other languages, and their conformance programs, where the toolchain is there
+	@scripts/clients build conformance
+
 .PHONY: test-conformance
-test-conformance: setup ## Play the conformance cases with every client that is built (LANG=go: with that one)
-	@CONFORMANCE_LANG='$(if $(filter environment,$(origin LANG)),,$(LANG))' $(bin)/python -m pytest tests/conformance $(ARGS)
+test-conformance: clients ## Play the conformance cases with every client that is built (LANG=go: with that one)
+	@MILLHAND_KILLS=$(KILLS) CONFORMANCE_LANG='$(if $(filter environment,$(origin LANG)),,$(LANG))' $(bin)/python -m pytest tests/conformance $(ARGS)
 
 .PHONY: bench
 bench: setup ## Measure speed against bare servers and other queues, in 17 minutes (QUICK=1: in 3; options in ARGS)
@@ -81,6 +87,7 @@ fmt: setup ## Rewrite code and protos in the house format
 	$(bin)/ruff format
 	$(bin)/ruff check --fix
 	$(buf) format --write protos
+	scripts/clients fmt
 
 .PHONY: lint
 lint: setup breaking ## Check format, style, types, the direction of imports, the contract, the lock file
@@ -91,6 +98,7 @@ lint: setup breaking ## Check format, style, types, the direction of imports, th
 	$(buf) lint
 	$(buf) format --diff --exit-code protos
 	$(uv) lock --check
+	scripts/clients lint
 
 .PHONY: breaking
 breaking: setup ## Check that the contract still serves clients of the last release
@@ -103,10 +111,12 @@ baseline: setup ## Make today's contract the one that `breaking` compares with (
 .PHONY: gen
 gen: .venv-gen/.synced ## Generate code from the contract
 	scripts/generate
+	scripts/clients gen
 
 .PHONY: gen-check
 gen-check: .venv-gen/.synced ## Check that the committed code is what the contract generates
 	scripts/generate --check
+	scripts/clients gen-check
 
 # Apart from .venv, because the generator is held at old versions (pyproject.toml says why).
 .venv-gen/.synced: .venv/.synced

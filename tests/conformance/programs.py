@@ -37,7 +37,10 @@ class Language:
         return (ROOT / self.built).exists()
 
 
-LANGUAGES = (Language("python", (sys.executable, "-m", "tests.conformance.python"), "clients/python"),)
+LANGUAGES = (
+    Language("python", (sys.executable, "-m", "tests.conformance.python"), "clients/python"),
+    Language("go", ("clients/go/build/conformance",), "clients/go/build/conformance"),
+)
 
 
 class Program:
@@ -55,8 +58,15 @@ class Program:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def play(self, case: wire.Case, at_pause: Callable[[str], None]) -> dict[str, list[dict[str, Any]]]:
+    def play(
+        self,
+        case: wire.Case,
+        at_pause: Callable[[str], None],
+        on_seen: Callable[[wire.Seen], None] = lambda _: None,
+    ) -> dict[str, list[dict[str, Any]]]:
         """Plays a case and returns what each step has shown, in the JSON of protobuf.
+
+        `on_seen` is called with each, as it comes.
 
         Raises:
             AssertionError: the program says that it cannot, has ended, or says nothing for long.
@@ -68,6 +78,7 @@ class Program:
                 at_pause(said.seen.paused)
                 self._tell(wire.FromRunner(go_on=said.seen.paused))
             else:
+                on_seen(said.seen)
                 shown[said.seen.step].append(_as_data(said.seen))
         assert not said.done.fault, said.done.fault
         return shown
