@@ -273,8 +273,9 @@ func (c *Client) CancelAll(
 	if err != nil {
 		return nil, err
 	}
-	answer, err := unary(ctx, c, plain(c.stub.CancelAll), &millhandv1.CancelAllRequest{Filter: filter, Reason: reason})
-	return outcomes(answer.GetCounts()), err
+	// Not repeated: a repeat would also hit what was accepted in between.
+	answer, err := c.stub.CancelAll(ctx, &millhandv1.CancelAllRequest{Filter: filter, Reason: reason})
+	return outcomes(answer.GetCounts()), errorOf(ctx, err)
 }
 
 // CancelAllAndWait cancels as CancelAll does and waits until all have stopped, or for a time (NoLimit: however long).
@@ -287,8 +288,8 @@ func (c *Client) CancelAllAndWait(
 		return nil, nil, err
 	}
 	request := &millhandv1.CancelAllAndWaitRequest{Filter: filter, Reason: reason, Timeout: unlessNoLimit(timeout)}
-	answer, err := unary(ctx, c, plain(c.stub.CancelAllAndWait), request)
-	return outcomes(answer.GetCounts()), answer.GetStillRunningIds(), err
+	answer, err := c.stub.CancelAllAndWait(ctx, request)
+	return outcomes(answer.GetCounts()), answer.GetStillRunningIds(), errorOf(ctx, err)
 }
 
 // Wait waits until no matching task is unfinished, or for a time: 0 looks once, NoLimit waits however long it takes. It
