@@ -3,9 +3,13 @@ package millhand
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
+	"maps"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	millhandv1 "github.com/millhand/millhand/clients/go/millhand/v1"
@@ -26,8 +30,11 @@ type Result struct {
 func (r *Result) Output() any { return decode(r.message.GetOutput()) }
 
 // Decode stores what the handler returned in the value that target points to, as json.Unmarshal does; into a *[]byte the
-// bytes of a blob, and into a proto.Message the message.
+// bytes of a blob, and into a proto.Message the message. Of a task that did not complete it returns Err.
 func (r *Result) Decode(target any) error {
+	if err := r.Err(); err != nil {
+		return err
+	}
 	output := r.message.GetOutput()
 	if bytes, ok := target.(*[]byte); ok && output.GetBlob() != nil {
 		*bytes = output.GetBlob().GetData()
@@ -106,14 +113,28 @@ func (c *Client) execute(
 	for _, option := range options {
 		option(&chosen)
 	}
-	if chosen.timeout != nil {
-		request.Timeout = exact(*chosen.timeout)
-	}
 	if chosen.cancelOnTimeout {
 		request.OnTimeout = millhandv1.OnTimeout_ON_TIMEOUT_CANCEL
 	}
+	began := time.Now()
 	answer, err := withRoom(ctx, chosen.room, func() (*millhandv1.ExecuteTaskResponse, error) {
-		return unary(ctx, c, plain(c.stub.ExecuteTask), request)
+		again := patience{limit: min(callPatience, c.patience)}
+		for {
+			if chosen.timeout != nil {
+				// What is left of it: a call that is repeated does not begin to wait anew.
+				request.Timeout = exact(max(0, *chosen.timeout-time.Since(began)))
+			}
+			answer, accepted, err := c.executeOnce(ctx, request)
+			if err == nil {
+				return answer, nil
+			}
+			if accepted {
+				again.limit = c.patience
+			}
+			if err := again.wait(ctx, err); err != nil {
+				return nil, err
+			}
+		}
 	})
 	if err != nil {
 		return nil, err
@@ -121,6 +142,31 @@ func (c *Client) execute(
 	result := resultOf(answer.GetResult())
 	return result, result.Err()
 }
+
+// executeOnce makes the call. It also tells whether the server had taken the task before the call failed; an error knows
+// the task's id then, or when we made it.
+func (c *Client) executeOnce(
+	ctx context.Context, request *millhandv1.ExecuteTaskRequest,
+) (*millhandv1.ExecuteTaskResponse, bool, error) {
+	var header metadata.MD
+	answer, err := c.stub.ExecuteTask(ctx, request, grpc.Header(&header))
+	accepted := len(header.Get(taskIDHeader)) > 0
+	var refused *Error
+	if err = errorOf(ctx, err); errors.As(err, &refused) && refused.Metadata["task_id"] == "" {
+		id := request.GetId() + request.GetTask().GetId()
+		if id != "" && (accepted || request.GetTask() != nil) {
+			refused.Metadata = maps.Clone(refused.Metadata)
+			if refused.Metadata == nil {
+				refused.Metadata = map[string]string{}
+			}
+			refused.Metadata["task_id"] = id
+		}
+	}
+	return answer, accepted, err
+}
+
+// taskIDHeader is the header in which a server says that it has taken a task, and which.
+const taskIDHeader = "millhand-task-id"
 
 // Register registers a task and returns it as the server has it.
 func (c *Client) Register(ctx context.Context, task Task) (*millhandv1.Task, error) {
@@ -261,7 +307,7 @@ func (c *Client) Cancel(ctx context.Context, id, reason string, wait time.Durati
 	if wait > 0 {
 		request.Wait = exact(wait)
 	}
-	answer, err := unary(ctx, c, plain(c.stub.CancelTask), request)
+	answer, err := waitingCall(ctx, c, plain(c.stub.CancelTask), request)
 	return Cancellation{answer.GetOutcome(), answer.GetTask()}, err
 }
 
@@ -302,7 +348,7 @@ func (c *Client) Wait(
 		return false, nil, err
 	}
 	request := &millhandv1.WaitRequest{Filter: filter, Timeout: unlessNoLimit(timeout)}
-	answer, err := unary(ctx, c, plain(c.stub.Wait), request)
+	answer, err := waitingCall(ctx, c, plain(c.stub.Wait), request)
 	return answer.GetDone(), statuses(answer.GetCounts()), err
 }
 

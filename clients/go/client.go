@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -80,8 +81,8 @@ func WithInsecureToken() Option {
 	}
 }
 
-// WithPatience sets for how long calls that may be repeated, readers and sessions try to get a lost server back; 2
-// minutes unless it is set. 0 gives up at once.
+// WithPatience sets for how long readers, sessions and Execute try to get a lost server back once it has answered; 2
+// minutes unless it is set. Other calls that may be repeated are, for 10 seconds at most. 0 gives up at once.
 func WithPatience(patience time.Duration) Option {
 	return func(s *settings) error {
 		s.patience = patience
@@ -154,6 +155,11 @@ func (s *settings) dialOptions() []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)),
+		// gRPC's own delay grows to two minutes, which is longer than most restarts.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: firstDelay, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longestDelay},
+			MinConnectTimeout: longestDelay,
+		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	}
 	if s.token != "" {

@@ -210,7 +210,7 @@ func TestPayloadsThatWouldChangeAreRefusedWithTheirPath(t *testing.T) {
 	for path, value := range map[string]any{
 		"payload.a[1]": map[string]any{"a": []any{0, 1<<53 + 1}},
 		"payload.nan":  map[string]any{"nan": math.NaN()},
-		"payload.big":  map[string]any{"big": json.Number("18446744073709551616")},
+		"payload.big":  map[string]any{"big": json.Number("18446744073709551615")},
 		"payload":      func() {},
 		"payload.bad":  map[string]any{"bad": "\xff"},
 		"payload.self": self,
@@ -257,4 +257,59 @@ func resultsOf(cursor string, ids ...string) *millhandv1.SessionResponse {
 		results.Results = append(results.Results, &millhandv1.Result{Task: &millhandv1.Task{Id: id}})
 	}
 	return &millhandv1.SessionResponse{Kind: &millhandv1.SessionResponse_Results{Results: results}}
+}
+
+func TestAHandlersOwnReasonIsNoneOfOurs(t *testing.T) {
+	refused := &Error{}
+	refused.add(&errdetails.ErrorInfo{Reason: "QUEUE_FULL", Domain: "handler"})
+
+	if errors.Is(refused, ErrQueueFull) || refused.Reason != "QUEUE_FULL" {
+		t.Errorf("got %+v", refused)
+	}
+}
+
+func TestEachReasonOfTheContractCanBeAskedFor(t *testing.T) {
+	known := map[string]bool{}
+	for _, one := range []reason{
+		ErrInvalidArgument, ErrInvalidTaskID, ErrInvalidTaskFunc, ErrInvalidPayload, ErrPayloadTooLarge, ErrCursorInvalid,
+		ErrTaskNotFound, ErrAlreadyExists, ErrTaskAlreadyStarted, ErrTaskCompleted, ErrTaskCancelled, ErrTaskTimeout,
+		ErrHandlerFailed, ErrWorkerLost, ErrQueueFull, ErrRateLimited, ErrTooManyStreams, ErrSlowReader, ErrClosing,
+		ErrStoreUnavailable, ErrUnauthenticated, ErrPermissionDenied, ErrUnsupported, ErrInternal, ErrQueueNotFound,
+		ErrScheduleNotFound, ErrLeaseLost,
+	} {
+		known[string(one)] = true
+	}
+	for number, name := range millhandv1.ErrorReason_name {
+		if short := strings.TrimPrefix(name, "ERROR_REASON_"); number != 0 && !known[short] {
+			t.Errorf("there is no variable for %s", short)
+		}
+	}
+}
+
+func TestTheOutputOfAFailedTaskIsNotDecoded(t *testing.T) {
+	failed := resultOf(&millhandv1.Result{Task: &millhandv1.Task{}, Error: status.New(codes.Internal, "no").Proto()})
+	var output any
+
+	if err := failed.Decode(&output); status.Code(err) != codes.Internal {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestASessionWhoseContextEndsSaysSo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	session := clientOf(t, &server{}).Session(ctx, "")
+	defer session.Close()
+	cancel()
+
+	if _, err := session.Next(); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFloatsOfAStructMayBeLarge(t *testing.T) {
+	payload, err := encode(struct{ F float64 }{1e17})
+
+	if err != nil || payload.GetJson().GetStructValue().GetFields()["F"].GetNumberValue() != 1e17 {
+		t.Errorf("got %v, %v", payload, err)
+	}
 }

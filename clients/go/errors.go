@@ -42,6 +42,9 @@ var (
 	ErrPermissionDenied   = reason("PERMISSION_DENIED")    // the token has not the scope that the call needs
 	ErrUnsupported        = reason("UNSUPPORTED")          // the server does not honour a field or value yet
 	ErrInternal           = reason("INTERNAL")             // a fault of the server
+	ErrQueueNotFound      = reason("QUEUE_NOT_FOUND")      // no such queue
+	ErrScheduleNotFound   = reason("SCHEDULE_NOT_FOUND")   // no such schedule
+	ErrLeaseLost          = reason("LEASE_LOST")           // a worker answered for a task that is no longer its own
 )
 
 // Violation is one thing wrong with a request.
@@ -67,6 +70,8 @@ type Error struct {
 	Violations []Violation
 	// RetryAfter is how long to wait before the same may succeed; 0 when waiting does not help.
 	RetryAfter time.Duration
+	// FromHandler says that the reason is a handler's own word, which is none of the Err variables, however it reads.
+	FromHandler bool
 	// Task is the one that ended without an output; nil for refusals.
 	Task *millhandv1.Task
 
@@ -92,7 +97,7 @@ func (e *Error) Error() string {
 // Is tells whether a target is one of the Err variables with the same reason.
 func (e *Error) Is(target error) bool {
 	wanted, ok := target.(reason)
-	return ok && e.Reason == string(wanted)
+	return ok && e.Reason == string(wanted) && !e.FromHandler
 }
 
 // Unwrap returns the context's error when the call ended with the context.
@@ -134,10 +139,14 @@ func fromStatus(given *statuspb.Status) *Error {
 	return found
 }
 
+// handlerDomain is the domain of reasons that handlers give.
+const handlerDomain = "handler"
+
 func (e *Error) add(detail proto.Message) {
 	switch known := detail.(type) {
 	case *errdetails.ErrorInfo:
 		e.Reason, e.Metadata = known.GetReason(), known.GetMetadata()
+		e.FromHandler = known.GetDomain() == handlerDomain
 	case *errdetails.BadRequest:
 		for _, one := range known.GetFieldViolations() {
 			e.Violations = append(e.Violations, Violation{one.GetField(), one.GetDescription()})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
@@ -101,6 +102,9 @@ func jsonOf(value any, path string, depth int) (*structpb.Value, error) {
 func objectOf(fields map[string]any, path string, depth int) (*structpb.Value, error) {
 	object := &structpb.Struct{Fields: make(map[string]*structpb.Value, len(fields))}
 	for name, value := range fields {
+		if !utf8.ValidString(name) {
+			return nil, unsendable(path, "has a key that is not valid UTF-8")
+		}
 		encoded, err := jsonOf(value, path+"."+name, depth+1)
 		if err != nil {
 			return nil, err
@@ -137,24 +141,17 @@ func plainOf(value any, path string, depth int) (*structpb.Value, error) {
 }
 
 func numberOf(number json.Number, path string) (*structpb.Value, error) {
-	if integer, err := number.Int64(); err == nil {
-		return integerOf(integer, path)
-	}
 	float, err := number.Float64()
-	if err != nil || isWhole(number) {
-		return nil, unsendable(path, "is %s, which a double cannot hold: send it as a string", number)
+	whole, isWhole := new(big.Int).SetString(number.String(), 10)
+	if err == nil && isWhole {
+		// A float field may be as large as it likes, an integer only as long as it stays the same number.
+		held, _ := new(big.Float).SetFloat64(float).Int(nil)
+		isWhole = held.Cmp(whole) != 0
+	}
+	if err != nil || isWhole {
+		return nil, unsendable(path, "is %s, which a double would change: send it as a string", number)
 	}
 	return floatOf(float, path)
-}
-
-// isWhole tells whether a number was written as an integer; one that int64 could not read is too large.
-func isWhole(number json.Number) bool {
-	for _, character := range number.String() {
-		if character == '.' || character == 'e' || character == 'E' {
-			return false
-		}
-	}
-	return true
 }
 
 func integerOf(integer int64, path string) (*structpb.Value, error) {

@@ -55,9 +55,9 @@ type Reader struct {
 	open   func(ctx context.Context, after string) (frames, error)
 
 	stream frames
+	over   error
 	again  patience
 	ahead  Record
-	begun  bool
 	cursor string
 }
 
@@ -102,20 +102,22 @@ func (c *Client) read(
 ) (*Reader, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	reader := &Reader{
-		ctx: ctx, cancel: cancel, client: c, open: open, cursor: after, again: patience{limit: c.patience},
+		ctx: ctx, cancel: cancel, client: c, open: open, cursor: after,
+		again: patience{limit: min(callPatience, c.patience)},
 	}
 	record, err := reader.step()
-	if err != nil && err != errAgain {
-		cancel()
-		if err == io.EOF {
-			err = nil // It ended at once: Next says so.
-			reader.stream = ended{}
-		} else {
-			return nil, err
-		}
+	for err == errAgain {
+		record, err = reader.step()
 	}
-	reader.ahead, reader.begun = record, true
-	return reader, err
+	switch {
+	case err == io.EOF:
+		reader.over = err // It ended at once, as Next will say.
+	case err != nil:
+		cancel()
+		return nil, err
+	}
+	reader.ahead, reader.again.limit = record, c.patience
+	return reader, nil
 }
 
 // Cursor returns the place in the log behind everything that was given; keep it to go on from here later.
@@ -130,17 +132,20 @@ func (r *Reader) Next() (Record, error) {
 		r.ahead = nil
 		return record, nil
 	}
-	for {
+	for r.over == nil {
 		record, err := r.step()
 		switch {
 		case err == errAgain:
 			continue
+		case err != nil && !errors.Is(err, ErrSlowReader):
+			r.over = err
 		case err != nil:
 			return nil, err
 		case record != nil:
 			return record, nil
 		}
 	}
+	return nil, r.over
 }
 
 // errAgain says that a stream was lost, and that another one is to be opened.
@@ -162,10 +167,10 @@ func (r *Reader) step() (Record, error) {
 	if err == io.EOF {
 		return nil, err
 	}
-	if errors.Is(err, ErrSlowReader) || !r.begun {
-		return nil, err
-	}
 	r.stream = nil
+	if errors.Is(err, ErrSlowReader) {
+		return nil, err // The next read goes on behind what was given.
+	}
 	if err := r.again.wait(r.ctx, err); err != nil {
 		return nil, err
 	}
@@ -181,12 +186,9 @@ func (r *Reader) frame() (frame, error) {
 		r.stream = stream
 	}
 	found, err := r.stream.next()
-	if err == io.EOF && !isEnded(r.stream) {
+	if err == io.EOF {
 		// A stream that the server ends says why in its last frame: this one was cut.
 		err = &Error{Code: codes.Unavailable, Message: "the stream ended without saying why"}
-	}
-	if err == io.EOF {
-		return found, err
 	}
 	return found, errorOf(r.ctx, err)
 }
@@ -247,16 +249,6 @@ func (f *frame) take(gap *millhandv1.Gap) {
 	if f.cursor == "" {
 		f.cursor = gap.GetToCursor()
 	}
-}
-
-// ended is the stream of a reader that is over.
-type ended struct{}
-
-func (ended) next() (frame, error) { return frame{}, io.EOF }
-
-func isEnded(stream frames) bool {
-	_, over := stream.(ended)
-	return over
 }
 
 // Page is a part of the log. NextCursor is never empty: ask again from there, also when the page is.

@@ -63,11 +63,29 @@ func pause(ctx context.Context, delay time.Duration) error {
 	}
 }
 
-// unary makes a call that may be repeated as often as it takes: what it does is done once, or changes nothing.
+// callTimeout is how long a call may take that does not wait for tasks, where the context sets no deadline.
+const callTimeout = 30 * time.Second
+
+// callPatience is for how long a call is repeated that may not have reached a server.
+const callPatience = 10 * time.Second
+
+// unary makes a call that may be repeated: what it does is done once, or changes nothing.
 func unary[Q, A any](
 	ctx context.Context, c *Client, call func(context.Context, Q) (A, error), request Q,
 ) (A, error) {
-	again := patience{limit: c.patience}
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+	}
+	return waitingCall(ctx, c, call, request)
+}
+
+// waitingCall is unary for calls that wait for tasks, and so take as long as those.
+func waitingCall[Q, A any](
+	ctx context.Context, c *Client, call func(context.Context, Q) (A, error), request Q,
+) (A, error) {
+	again := patience{limit: min(callPatience, c.patience)}
 	for {
 		answer, err := call(ctx, request)
 		if err = errorOf(ctx, err); err == nil {
@@ -87,7 +105,9 @@ func withRoom[A any](ctx context.Context, limit time.Duration, call func() (A, e
 		if !errors.Is(err, ErrQueueFull) || !time.Now().Add(retryAfter(err)).Before(ends) {
 			return answer, err
 		}
-		if err := pause(ctx, max(retryAfter(err), firstDelay)); err != nil {
+		// Up to half as long again, so that those who were refused together do not come back together.
+		advised := max(retryAfter(err), firstDelay)
+		if err := pause(ctx, advised+rand.N(advised/2)); err != nil {
 			return answer, err
 		}
 	}

@@ -52,6 +52,7 @@ type Session struct {
 	state   sessionState
 	outbox  *outbox
 	over    bool
+	closed  bool
 	failure error
 	number  int
 }
@@ -66,6 +67,11 @@ func (c *Client) Session(ctx context.Context, id string) *Session {
 	session := &Session{client: c, id: id, ctx: ctx, cancel: cancel, ended: make(chan struct{})}
 	session.changed = sync.NewCond(&session.mu)
 	session.state = newSessionState()
+	context.AfterFunc(ctx, func() {
+		session.mu.Lock()
+		defer session.mu.Unlock()
+		session.changed.Broadcast()
+	})
 	go session.live()
 	return session
 }
@@ -177,7 +183,7 @@ func (s *Session) Cancel(ctx context.Context, ids []string, reason string) ([]Ca
 }
 
 // Next returns the subscription's next record, waiting for it. After Finish it returns io.EOF once the server has
-// delivered everything.
+// delivered everything; after Close, ErrSessionOver; and when the session's context has ended, an *Error that says so.
 func (s *Session) Next() (Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,10 +221,10 @@ func (s *Session) Finish() {
 
 // Close hangs up at once, and returns when the session's goroutine has ended. The tasks live on.
 func (s *Session) Close() {
-	s.cancel()
 	s.mu.Lock()
-	s.changed.Broadcast()
+	s.closed = true
 	s.mu.Unlock()
+	s.cancel()
 	<-s.ended
 }
 
@@ -263,7 +269,10 @@ func (s *Session) live() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over, s.outbox = true, nil
-	if err != io.EOF && s.ctx.Err() == nil {
+	switch {
+	case s.closed:
+		s.failure = ErrSessionOver
+	case err != io.EOF:
 		s.failure = err
 	}
 	lost := s.failure
