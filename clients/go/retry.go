@@ -33,12 +33,12 @@ func (p *patience) wait(ctx context.Context, err error) error {
 	if p.brokenAt.IsZero() {
 		p.brokenAt = time.Now()
 	}
-	if time.Since(p.brokenAt) >= p.limit {
-		return err
-	}
 	delay := min(firstDelay<<min(p.tries, 10), longestDelay)
 	// Full jitter: the loss is likely to be the server's, and to hit everybody at once.
 	delay = max(rand.N(delay), retryAfter(err))
+	if time.Since(p.brokenAt)+delay >= p.limit {
+		return err
+	}
 	p.tries++
 	return pause(ctx, delay)
 }

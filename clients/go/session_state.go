@@ -28,6 +28,8 @@ type sessionState struct {
 	// adopted has tasks that others had registered first: ours on a stream only once it has registered them, too.
 	adopted   map[string]*millhandv1.TaskSpec
 	sessionID string
+	// credit is what this stream began with.
+	credit    int32
 	readSince int32
 }
 
@@ -49,7 +51,7 @@ func newSessionState() sessionState {
 // opening returns what a new stream starts with: who we are, the subscription as far as read, what is unanswered.
 func (s *sessionState) opening(id string) []*millhandv1.SessionRequest {
 	s.sessionID = id
-	s.unread, s.readSince = nil, 0
+	s.unread, s.readSince, s.credit = nil, 0, startCredit
 	hello := &millhandv1.SessionRequest_Hello{Hello: &millhandv1.SessionHello{ClientName: "go", SessionId: id}}
 	requests := []*millhandv1.SessionRequest{{RequestId: "hello", Kind: hello}}
 	if s.subscription != nil {
@@ -77,6 +79,10 @@ func (s *sessionState) opening(id string) []*millhandv1.SessionRequest {
 // other error that this stream is over.
 func (s *sessionState) receive(response *millhandv1.SessionResponse) error {
 	switch kind := response.GetKind().(type) {
+	case *millhandv1.SessionResponse_Welcome:
+		if kind.Welcome.GetCredit() > 0 {
+			s.credit = kind.Welcome.GetCredit()
+		}
 	case *millhandv1.SessionResponse_Results:
 		s.takeResults(kind.Results)
 	case *millhandv1.SessionResponse_Progress:
@@ -112,7 +118,7 @@ func (s *sessionState) take() Record {
 
 // creditDue returns new credit for what was read, once that is half of what a stream starts with.
 func (s *sessionState) creditDue() int32 {
-	if s.finished || s.readSince*2 < startCredit {
+	if s.finished || s.readSince == 0 || s.readSince*2 < s.credit {
 		return 0
 	}
 	due := s.readSince
