@@ -74,6 +74,10 @@ clients: setup ## Build the clients in other languages, and their conformance pr
 test-conformance: clients ## Play the conformance cases with every client that is built (LANG=go: with that one)
 	@MILLHAND_KILLS=$(KILLS) CONFORMANCE_LANG='$(if $(filter environment,$(origin LANG)),,$(LANG))' $(bin)/python -m pytest tests/conformance $(ARGS)
 
+.PHONY: bench-clients
+bench-clients: clients ## Measure tasks a second through one connection of each client that is built (options in ARGS)
+	@$(bin)/python -m tests.conformance.rates $(ARGS)
+
 .PHONY: bench
 bench: setup ## Measure speed against bare servers and other queues, in 17 minutes (QUICK=1: in 3; options in ARGS)
 	@$(bin)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)

@@ -1,9 +1,12 @@
 """The cases: YAML files below `cases/`, whose paths and names are the names of the cases.
 
-A file is a list of cases. A case has a `name`, the `server` it needs (see `servers`), `steps` and, for pauses
-with something to do, `faults` by pause. A step is a step of the schema, in the JSON of protobuf, with
-`expect`: a pattern of all that it shows (see `matching`). `${x}` is an id that no other case has,
-`<bytes n>` so many bytes in Base64.
+A file is a list of cases. A case has a `name`, the `server` it needs (see `servers`) or the `answers` of one
+that is made for it (see `scripted`), `steps` and, for pauses with something to do, `faults` by pause. A step
+is a step of the schema, in the JSON of protobuf, with `expect`: a pattern of all that it shows (see
+`matching`). `fault` is for cases without anything to see, in which the client cannot even be made.
+
+`${x}` is an id that no other case has, `<bytes n>` so many bytes in Base64, and an item of a list with a key
+`<times>` is there so many times.
 """
 
 from __future__ import annotations
@@ -32,8 +35,14 @@ class CaseFile:
     steps: tuple[dict[str, Any], ...]
     #: What the runner does at which pause.
     faults: dict[str, str] = field(default_factory=dict)
-    #: What of a connection differs from the server's own: `token`, `insecure_token`, ...
+    #: What of a connection differs from the server's own: `token`, `address`, ...; null is none.
     connection: dict[str, Any] = field(default_factory=dict)
+    #: What a server says that is made for this case; empty if it is a real one.
+    answers: dict[str, Any] = field(default_factory=dict)
+    #: What that one must have heard, by method.
+    calls: dict[str, Any] = field(default_factory=dict)
+    #: What the program must say why it cannot play the case at all: a regular expression, or empty.
+    fault: str = ""
 
     def play(self) -> tuple[wire.Case, dict[str, Any]]:
         """Returns the case without its connection, and what is expected of each step."""
@@ -74,5 +83,13 @@ def _with_ids(value: Any, unique: str) -> Any:
     if isinstance(value, dict):
         return {key: _with_ids(item, unique) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_ids(item, unique) for item in value]
+        return [_with_ids(item, unique) for item in _repeated(value)]
     return value
+
+
+def _repeated(items: list[Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, dict) and "<times>" in item:
+            yield from [{key: value for key, value in item.items() if key != "<times>"}] * item["<times>"]
+        else:
+            yield item

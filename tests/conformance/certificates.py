@@ -12,6 +12,7 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         self._authority = Authority(folder / "authority")
+        self._stranger = Authority(folder / "stranger")
         self._server = self._authority.issue("server")
         self._client = self._authority.issue("client", subject="/CN=conformance")
         self.authority_path = self._authority.certificate
@@ -21,6 +22,11 @@ class Certificates:
     @property
     def authority(self) -> bytes:
         return self.authority_path.read_bytes()
+
+    @property
+    def stranger(self) -> bytes:
+        """The certificate of an authority that has signed nothing here."""
+        return self._stranger.certificate.read_bytes()
 
     @property
     def client(self) -> tuple[bytes, bytes]:

@@ -21,3 +21,9 @@ class Rectangle:
 def area(request: Rectangle) -> int:
     """Returns the area of a rectangle."""
     return request.width * request.height
+
+
+@handlers.handler("explode")
+def explode(request: str) -> None:
+    """Raises what nobody expects."""
+    raise RuntimeError(request)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from google.protobuf import json_format
@@ -20,7 +20,7 @@ from tests.conformance.wire import conformance_pb2 as wire
 ROOT = Path(__file__).parents[2]
 
 #: How long a case may go without anything seen.
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,14 @@ class Program:
         Raises:
             AssertionError: the program says that it cannot, has ended, or says nothing for long.
         """
-        self._tell(wire.FromRunner(case=case))
-        shown: dict[str, list[dict[str, Any]]] = {step.name: [] for step in case.steps}
-        while (said := self._hear()).WhichOneof("kind") == "seen":
-            if said.seen.WhichOneof("what") == "paused":
-                at_pause(said.seen.paused)
-                self._tell(wire.FromRunner(go_on=said.seen.paused))
-            else:
-                on_seen(said.seen)
-                shown[said.seen.step].append(_as_data(said.seen))
-        assert not said.done.fault, said.done.fault
+        try:
+            shown, fault = self._play(case, at_pause, on_seen)
+        except BaseException:
+            # It is still in the midst of this case, and would take the next one's words for this one's.
+            self._process.kill()
+            self._process.wait()
+            raise
+        assert not fault, fault
         return shown
 
     def end(self) -> None:
@@ -94,12 +92,29 @@ class Program:
             self._process.kill()
             self._process.wait()
 
+    def _play(
+        self, case: wire.Case, at_pause: Callable[[str], None], on_seen: Callable[[wire.Seen], None]
+    ) -> tuple[dict[str, list[dict[str, Any]]], str]:
+        self._tell(wire.FromRunner(case=case))
+        shown: dict[str, list[dict[str, Any]]] = {step.name: [] for step in case.steps}
+        while (said := self._hear()).WhichOneof("kind") == "seen":
+            if said.seen.WhichOneof("what") == "paused":
+                at_pause(said.seen.paused)
+                self._tell(wire.FromRunner(go_on=said.seen.paused))
+            else:
+                on_seen(said.seen)
+                shown[said.seen.step].append(_as_data(said.seen))
+        return shown, said.done.fault
+
     def _tell(self, message: wire.FromRunner) -> None:
         assert self._process.stdin is not None
         framing.write(self._process.stdin, message)
 
     def _hear(self) -> wire.FromProgram:
-        said = self._said.get(timeout=PATIENCE_S)
+        try:
+            said = self._said.get(timeout=PATIENCE_S)
+        except Empty:
+            raise AssertionError(f"the program of {self.language.name} says nothing") from None
         assert said is not None, f"the program of {self.language.name} has ended"
         return said
 

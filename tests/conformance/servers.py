@@ -33,13 +33,14 @@ KINDS: dict[str, tuple[str, ...]] = {
     "small": ("--max-queued", "3", "--max-workers", "1", "--grace", "0"),
     "short-log": ("--retention-count", "5", "--grace", "0"),
     "tls": (),
+    "tls-of-a-stranger": (),
     "mutual-tls": (),
     "tokens": (),
     "tls-tokens": (),
 }
 
 #: Cases on these are played against the same server.
-SHARED = frozenset({"shared", "tls", "mutual-tls", "tokens", "tls-tokens"})
+SHARED = frozenset({"shared", "tls", "tls-of-a-stranger", "mutual-tls", "tokens", "tls-tokens"})
 
 
 def _free_port() -> int:
@@ -62,11 +63,19 @@ class Running:
         self._process = self._start()
         self._proxy = Proxy(("127.0.0.1", self.port))
 
+    def direct_connection(self) -> wire.Connection:
+        """How a client reaches it without the proxy, which costs speed."""
+        found = self.connection()
+        found.address = f"127.0.0.1:{self.port}"
+        return found
+
     def connection(self) -> wire.Connection:
         """How a client reaches it."""
         found = wire.Connection(address=f"127.0.0.1:{self._proxy.port}")
         if "tls" in self.kind:
             found.ca_pem = self.certificates.authority
+        if self.kind == "tls-of-a-stranger":
+            found.ca_pem = self.certificates.stranger
         if self.kind == "mutual-tls":
             found.certificate_pem, found.key_pem = self.certificates.client
         if "tokens" in self.kind:

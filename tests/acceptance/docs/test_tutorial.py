@@ -23,6 +23,13 @@ def test_who_looks_for_trouble_sees_what_the_page_says(serve: Serve, tmp_path: P
     Follower(serve, tmp_path).follow(pages.DOCS / "troubleshooting.md")
 
 
+@pytest.mark.timeout(180)
+def test_who_works_with_grpcurl_and_buf_curl_sees_what_the_page_says(serve: Serve, tmp_path: Path) -> None:
+    link_grpcurl(tmp_path)
+
+    Follower(serve, tmp_path).follow(pages.DOCS / "grpcurl.md")
+
+
 @pytest.mark.timeout(400)
 def test_a_caller_in_go_can_be_made_as_the_page_says(serve: Serve, tmp_path: Path) -> None:
     _need_go()
