@@ -10,7 +10,7 @@ from millhand_server.rpc.context import REQUEST_ID_KEY, Call, CallContext, curre
 _MAX_LENGTH = 128
 
 #: Names need not be secret, only different: from the system they would cost a system call each.
-_names = random.Random()  # noqa: S311
+_names = random.Random()
 
 
 async def name_call(call_next: Call, request: Any, context: CallContext) -> Any:
