@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,7 +117,9 @@ class Running:
         server = ServerProcess(
             *("--port", str(self.port), "--store", store, *_HANDLERS, *KINDS[self.kind], *self._security()),
             cwd=self.home,
-            variables={"PYTHONPATH": str(ROOT)},
+            variables={
+                "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+            },
         )
         assert server.address
         return server
