@@ -1,8 +1,8 @@
 /** The steps that a case may have, each by the client's own means. */
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { CancelledTask, Gap, Progress, Result, Session } from "../src/index.js";
-import * as v1 from "../src/v1.js";
+import type { CancelledTask, Gap, Progress, Result, Session } from "millhand";
+import * as v1 from "millhand/v1";
 import * as wire from "./gen/millhand/conformance/v1/conformance_pb.js";
 import { sessionLoad, unaryLoad } from "./load.js";
 import type { Stage } from "./player.js";

@@ -1,6 +1,6 @@
 /** Measures how many tasks go through one connection; each of them is checked. */
 
-import type { Client, Session } from "../src/index.js";
+import type { Client, Session } from "millhand";
 import type { Load } from "./gen/millhand/conformance/v1/conformance_pb.js";
 
 /** Executes tasks one by one, so many at once as asked; gives how many. */

@@ -2,7 +2,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { Client } from "../src/index.js";
+import { Client } from "millhand";
 import { take } from "./calls.js";
 import {
   type Case,

@@ -13,8 +13,8 @@ import {
   type Result,
   TaskDidNotCompleteError,
   type Waited,
-} from "../src/index.js";
-import * as v1 from "../src/v1.js";
+} from "millhand";
+import * as v1 from "millhand/v1";
 import * as wire from "./gen/millhand/conformance/v1/conformance_pb.js";
 import { TYPES } from "./tasks.js";
 

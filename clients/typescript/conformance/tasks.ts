@@ -12,8 +12,8 @@ import {
   type Timestamp,
   timestampDate,
 } from "@bufbuild/protobuf/wkt";
-import { type FilterOptions, MediaBytes, type TaskOptions, type TaskRequest } from "../src/index.js";
-import * as v1 from "../src/v1.js";
+import { type FilterOptions, MediaBytes, type TaskOptions, type TaskRequest } from "millhand";
+import * as v1 from "millhand/v1";
 import type { Task } from "./gen/millhand/conformance/v1/conformance_pb.js";
 
 /** The messages that cases may have as payloads. */

@@ -4,7 +4,7 @@
  * One of them fails on purpose, to show what that looks like.
  */
 
-import { Client, type TaskRequest } from "../src/index.js";
+import { Client, type TaskRequest } from "millhand";
 
 const TEXTS = ["to be or not to be", "that is the question", "whether 'tis nobler in the mind to suffer"];
 

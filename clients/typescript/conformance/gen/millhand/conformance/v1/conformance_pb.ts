@@ -18,12 +18,12 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_any, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Handler } from "../../../../../src/gen/millhand/v1/handler_pb.js";
-import { file_millhand_v1_handler } from "../../../../../src/gen/millhand/v1/handler_pb.js";
-import type { StatusCount, Task as Task$1, TaskSpec } from "../../../../../src/gen/millhand/v1/task_pb.js";
-import { file_millhand_v1_task } from "../../../../../src/gen/millhand/v1/task_pb.js";
-import type { CancelAllAndWaitRequest, CancelAllRequest, CancelCount, CancelOutcome, CancelTaskRequest, ExplainTaskRequest, ExplainTaskResponse, Gap, GetActiveTasksRequest, GetCancelledRequest, GetResultsRequest, GetServerInfoRequest, GetServerInfoResponse, GetTaskRequest, GetTasksRequest, ListHandlersRequest, ProgressUpdate, RegisterMode, SessionCancel, SessionSubscribe, SessionUnsubscribe, ShutdownRequest, StartWorkersRequest, StartWorkersResponse, StreamResultsRequest, WaitRequest } from "../../../../../src/gen/millhand/v1/task_service_pb.js";
-import { file_millhand_v1_task_service } from "../../../../../src/gen/millhand/v1/task_service_pb.js";
+import type { Handler } from "millhand/v1";
+import { file_millhand_v1_handler } from "millhand/v1";
+import type { StatusCount, Task as Task$1, TaskSpec } from "millhand/v1";
+import { file_millhand_v1_task } from "millhand/v1";
+import type { CancelAllAndWaitRequest, CancelAllRequest, CancelCount, CancelOutcome, CancelTaskRequest, ExplainTaskRequest, ExplainTaskResponse, Gap, GetActiveTasksRequest, GetCancelledRequest, GetResultsRequest, GetServerInfoRequest, GetServerInfoResponse, GetTaskRequest, GetTasksRequest, ListHandlersRequest, ProgressUpdate, RegisterMode, SessionCancel, SessionSubscribe, SessionUnsubscribe, ShutdownRequest, StartWorkersRequest, StartWorkersResponse, StreamResultsRequest, WaitRequest } from "millhand/v1";
+import { file_millhand_v1_task_service } from "millhand/v1";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
