@@ -129,8 +129,7 @@ public final class AsyncMillhandClient {
    * @param token the page before says it; empty for the first page
    */
   public CompletableFuture<TaskPage> activePage(String token) {
-    GetActiveTasksRequest request =
-        GetActiveTasksRequest.newBuilder().setPageToken(token).build();
+    GetActiveTasksRequest request = GetActiveTasksRequest.newBuilder().setPageToken(token).build();
     return Futures.map(
         wire.call(TaskServiceGrpc.getGetActiveTasksMethod(), request, terms.limit()),
         response -> new TaskPage(response.getTasksList(), response.getNextPageToken()));
@@ -178,8 +177,7 @@ public final class AsyncMillhandClient {
     return Futures.map(
         wire.callOnce(
             TaskServiceGrpc.getCancelAllAndWaitMethod(), request.build(), terms.limit(timeout)),
-        response ->
-            CancelledAll.of(response.getCountsList(), response.getStillRunningIdsList()));
+        response -> CancelledAll.of(response.getCountsList(), response.getStillRunningIdsList()));
   }
 
   /** See {@link MillhandClient#await(Filter, Duration)}; without a timeout, as long as it takes. */
@@ -202,8 +200,7 @@ public final class AsyncMillhandClient {
             .setView(view(full))
             .build();
     return Futures.map(
-        wire.call(TaskServiceGrpc.getGetResultsMethod(), request, terms.limit()),
-        ResultsPage::of);
+        wire.call(TaskServiceGrpc.getGetResultsMethod(), request, terms.limit()), ResultsPage::of);
   }
 
   /** See {@link MillhandClient#handlers}. */
@@ -228,17 +225,16 @@ public final class AsyncMillhandClient {
   public CompletableFuture<StartWorkersResponse> startWorkers(OptionalInt count, String nodeId) {
     StartWorkersRequest.Builder request = StartWorkersRequest.newBuilder().setNodeId(nodeId);
     count.ifPresent(request::setCount);
-    return wire.call(
-        TaskServiceGrpc.getStartWorkersMethod(), request.build(), terms.limit());
+    return wire.call(TaskServiceGrpc.getStartWorkersMethod(), request.build(), terms.limit());
   }
 
   /** See {@link MillhandClient#shutdown(ShutdownMode, Optional, String)}. */
   public CompletableFuture<Waited> shutdown(
       ShutdownMode mode, Optional<Duration> timeout, String nodeId) {
-    ShutdownRequest.Builder request =
-        ShutdownRequest.newBuilder().setMode(mode).setNodeId(nodeId);
+    ShutdownRequest.Builder request = ShutdownRequest.newBuilder().setMode(mode).setNodeId(nodeId);
     timeout.ifPresent(one -> request.setTimeout(Times.proto(one, "timeout")));
-    // Not tried again: that would stop the server that was started after it. A drain of the server's
+    // Not tried again: that would stop the server that was started after it. A drain of the
+    // server's
     // own choosing has no end that is known here.
     return Futures.map(
         wire.callOnce(TaskServiceGrpc.getShutdownMethod(), request.build(), terms.limit(timeout)),
@@ -272,8 +268,7 @@ public final class AsyncMillhandClient {
 
   private CompletableFuture<CancelAnswer> cancel(CancelTaskRequest request, Duration wait) {
     return Futures.map(
-        wire.call(
-            TaskServiceGrpc.getCancelTaskMethod(), request, terms.limit(Optional.of(wait))),
+        wire.call(TaskServiceGrpc.getCancelTaskMethod(), request, terms.limit(Optional.of(wait))),
         response -> new CancelAnswer(response.getOutcome(), response.getTask()));
   }
 

@@ -7,16 +7,21 @@ import io.grpc.ManagedChannel;
 import io.grpc.TlsChannelCredentials;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Says how a client connects, and with what patience. Not for several threads at once. */
 public final class ClientBuilder {
-  /** Every server's limit for one message; gRPC's own default of 4 MiB would refuse large results. */
+  /**
+   * Every server's limit for one message; gRPC's own default of 4 MiB would refuse large results.
+   */
   private static final int MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
   private final String address;
@@ -55,9 +60,10 @@ public final class ClientBuilder {
    * Turns TLS on.
    *
    * @param pem the certificates that the server's must come from
+   * @throws IllegalArgumentException if there is none in it
    */
   public ClientBuilder tlsAuthority(byte[] pem) {
-    this.authority = pem.clone();
+    this.authority = pem(pem, "CERTIFICATE");
     return this;
   }
 
@@ -76,10 +82,11 @@ public final class ClientBuilder {
    *
    * @param certificatePem the certificate
    * @param keyPem its key, PKCS #8
+   * @throws IllegalArgumentException if one is not what it should be
    */
   public ClientBuilder tlsIdentity(byte[] certificatePem, byte[] keyPem) {
-    this.certificate = certificatePem.clone();
-    this.key = keyPem.clone();
+    this.certificate = pem(certificatePem, "CERTIFICATE");
+    this.key = pem(keyPem, "PRIVATE KEY");
     return this;
   }
 
@@ -110,7 +117,8 @@ public final class ClientBuilder {
   }
 
   /**
-   * How long readers, sessions and executions try to get a lost server back, two minutes if not said.
+   * How long readers, sessions and executions try to get a lost server back, two minutes if not
+   * said.
    */
   public ClientBuilder reconnectTimeout(Duration timeout) {
     this.reconnectTimeout = Optional.of(timeout);
@@ -132,7 +140,8 @@ public final class ClientBuilder {
   /**
    * Returns the client. It has not connected yet.
    *
-   * @throws IllegalArgumentException if a token would travel in the clear, or a PEM is none
+   * @throws IllegalArgumentException if a token would travel in the clear, or a certificate cannot
+   *     be read
    */
   public MillhandClient build() {
     ManagedChannel channel =
@@ -170,9 +179,19 @@ public final class ClientBuilder {
         tls.keyManager(new ByteArrayInputStream(own), new ByteArrayInputStream(ownKey));
       }
     } catch (IOException useless) {
-      throw new IllegalArgumentException("a certificate or key is none in PEM", useless);
+      throw new IllegalArgumentException("a certificate or key cannot be read", useless);
     }
     return tls.build();
+  }
+
+  /** gRPC takes anything, and says later that no transport could be found. */
+  private static byte[] pem(byte[] given, String kind) {
+    String text = new String(given, StandardCharsets.US_ASCII);
+    if (!Pattern.compile("-----BEGIN [A-Z ]*" + kind + "-----").matcher(text).find()) {
+      throw new IllegalArgumentException(
+          "there is no " + kind.toLowerCase(Locale.ROOT) + " in this PEM");
+    }
+    return given.clone();
   }
 
   private void refuseTokenInTheClear() {

@@ -9,8 +9,8 @@ import java.util.Optional;
  * @param timeout how long to wait; empty is as long as the task takes
  * @param cancelsOnTimeout whether the server cancels a task that was not done in time; it goes on
  *     otherwise
- * @param cancelsWhenAbandoned whether the client cancels the task when the wait is broken off here: by
- *     an interrupt, or by cancelling the future
+ * @param cancelsWhenAbandoned whether the client cancels the task when the wait is broken off here:
+ *     by an interrupt, or by cancelling the future
  * @param full whether the result's task has its payload
  */
 public record ExecuteOptions(
@@ -28,8 +28,7 @@ public record ExecuteOptions(
 
   /** Waits no longer than this; zero looks once. */
   public ExecuteOptions timeout(Duration timeout) {
-    return new ExecuteOptions(
-        Optional.of(timeout), cancelsOnTimeout, cancelsWhenAbandoned, full);
+    return new ExecuteOptions(Optional.of(timeout), cancelsOnTimeout, cancelsWhenAbandoned, full);
   }
 
   /** Has the server cancel the task when the timeout is over. */

@@ -119,7 +119,8 @@ final class Execution extends CompletableFuture<Result> {
   private Optional<Duration> patienceWhenFull() {
     Optional<Duration> asked = terms.retryWhenFull();
     return asked.isPresent() && options.timeout().isPresent()
-        ? asked.map(one -> one.compareTo(options.timeout().get()) < 0 ? one : options.timeout().get())
+        ? asked.map(
+            one -> one.compareTo(options.timeout().get()) < 0 ? one : options.timeout().get())
         : asked;
   }
 

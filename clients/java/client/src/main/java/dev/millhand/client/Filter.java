@@ -103,7 +103,8 @@ public final class Filter {
 
   private static <T> List<T> given(Collection<T> values, String field) {
     if (values.isEmpty()) {
-      throw Times.invalid(field, "is empty, which would match every task: leave it out to mean that");
+      throw Times.invalid(
+          field, "is empty, which would match every task: leave it out to mean that");
     }
     return List.copyOf(values);
   }

@@ -1,14 +1,18 @@
 package dev.millhand.client;
 
+import dev.millhand.client.errors.DeadlineExceededException;
+import dev.millhand.client.errors.ErrorDetails;
 import dev.millhand.client.errors.MillhandException;
 import io.grpc.ClientCall;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 /** A stream of frames that is read by waiting for the next one. Holds a few frames, and no more. */
@@ -62,10 +66,18 @@ final class FrameStream<Q, T> {
   /**
    * Waits for the next frame; empty at the end. Not to be called again behind the end.
    *
-   * @throws MillhandException if the stream ended with an error
+   * @param limit how long to wait; empty is as long as it takes
+   * @throws MillhandException if the stream ended with an error, or the time is over
    */
-  Optional<T> read() throws InterruptedException {
-    Signal<T> signal = signals.take();
+  Optional<T> read(Optional<Duration> limit) throws InterruptedException {
+    Signal<T> signal =
+        limit.isEmpty()
+            ? signals.take()
+            : signals.poll(limit.get().toNanos(), TimeUnit.NANOSECONDS);
+    if (signal == null) {
+      throw new DeadlineExceededException(
+          ErrorDetails.of(Status.Code.DEADLINE_EXCEEDED, "", "the deadline of reading is over"));
+    }
     if (signal.error().isPresent()) {
       throw signal.error().get();
     }

@@ -10,7 +10,9 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
 
-/** What {@link CompletableFuture} lacks: cancellation that goes back to the source, and its wait. */
+/**
+ * What {@link CompletableFuture} lacks: cancellation that goes back to the source, and its wait.
+ */
 final class Futures {
   private Futures() {}
 

@@ -26,7 +26,9 @@ import org.jspecify.annotations.Nullable;
  * read beside it. Thread-safe. Futures are completed outside the lock.
  */
 final class LiveSession implements SessionStream.Listener {
-  /** Requests without an answer at which no more are taken, so that a dead server fills no memory. */
+  /**
+   * Requests without an answer at which no more are taken, so that a dead server fills no memory.
+   */
   static final int MAX_PENDING = 64;
 
   private final Wire wire;

@@ -20,13 +20,14 @@ import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An iterator over records of the log that reconnects and goes on from its cursor: each record once,
- * gaps announced.
+ * An iterator over records of the log that reconnects and goes on from its cursor: each record
+ * once, gaps announced.
  *
- * <p>It has begun when it is made: the server has named its place in the log, and no later record is
- * missed. For one thread at a time; {@link #close} and {@link #cursor} are for any. Waiting for a
- * record ends with {@link CallCancelledException} when the thread is interrupted; the reader keeps its
- * place and can be read further, as it can after ResultsMissedException and SlowReaderException.
+ * <p>It has begun when it is made: the server has named its place in the log, and no later record
+ * is missed. For one thread at a time; {@link #close} and {@link #cursor} are for any. Waiting for
+ * a record ends with {@link CallCancelledException} when the thread is interrupted; the reader
+ * keeps its place and can be read further, as it can after ResultsMissedException and
+ * SlowReaderException.
  *
  * @param <T> the records
  */
@@ -35,6 +36,8 @@ public final class LogReader<T> implements Iterator<T>, Iterable<T>, AutoCloseab
   private final Function<String, FrameStream<?, Resume.Frame<T>>> open;
   private final Resume<T> resume;
   private final Reconnect reconnect;
+  private final Optional<Duration> limit;
+  private final long began;
   private volatile @Nullable FrameStream<?, Resume.Frame<T>> stream;
   private volatile String given;
   private volatile boolean closed;
@@ -49,6 +52,8 @@ public final class LogReader<T> implements Iterator<T>, Iterable<T>, AutoCloseab
     this.open = open;
     this.resume = resume;
     this.reconnect = new Reconnect(wire.clock(), terms.patience());
+    this.limit = terms.deadline();
+    this.began = wire.clock().nanoTime();
     this.given = resume.cursor();
   }
 
@@ -76,8 +81,8 @@ public final class LogReader<T> implements Iterator<T>, Iterable<T>, AutoCloseab
   }
 
   /**
-   * Returns the cursor up to which everything was given by {@link #next}: keep it to go on from here
-   * in another process.
+   * Returns the cursor up to which everything was given by {@link #next}: keep it to go on from
+   * here in another process.
    */
   public String cursor() {
     return given;
@@ -165,7 +170,7 @@ public final class LogReader<T> implements Iterator<T>, Iterable<T>, AutoCloseab
     } catch (MillhandException error) {
       hangUp();
       if (!closed) {
-        pause(reconnect.delayAfter(error));
+        pause(withinDeadline(reconnect.delayAfter(error), error));
       }
       return false;
     }
@@ -180,17 +185,27 @@ public final class LogReader<T> implements Iterator<T>, Iterable<T>, AutoCloseab
         current.cancel();
       }
     }
-    Optional<Resume.Frame<T>> frame = current.read();
+    Optional<Resume.Frame<T>> frame = current.read(left());
     if (frame.isEmpty()) {
       throw new UnavailableException(
-          ErrorDetails.of(
-              Status.Code.UNAVAILABLE, "", "the stream ended without saying why"));
+          ErrorDetails.of(Status.Code.UNAVAILABLE, "", "the stream ended without saying why"));
     }
     reconnect.progressed();
     ahead = resume.receive(frame.get()).orElse(null);
     if (ahead == null) {
       given = resume.cursor();
     }
+  }
+
+  private Optional<Duration> left() {
+    return limit.map(one -> one.minusNanos(wire.clock().nanoTime() - began));
+  }
+
+  private Duration withinDeadline(Duration delay, MillhandException error) {
+    if (left().filter(one -> one.compareTo(delay) <= 0).isPresent()) {
+      throw error;
+    }
+    return delay;
   }
 
   private void pause(Duration delay) {

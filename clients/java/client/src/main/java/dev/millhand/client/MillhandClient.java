@@ -34,13 +34,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * A connection to a Millhand server. Thread-safe: make one and share it.
  *
- * <p>It connects when it is first used and again whenever the connection breaks. Every method throws
- * a {@link MillhandException} for what the server refuses or fails to answer. Calls that could not
- * reach the server are tried up to five times, but for {@link #cancelAll}, {@link #cancelAllAndWait}
- * and {@link #shutdown}: every registration has an id or a key, so that a repeat is the same task.
+ * <p>It connects when it is first used and again whenever the connection breaks. Every method
+ * throws a {@link MillhandException} for what the server refuses or fails to answer. Calls that
+ * could not reach the server are tried up to five times, but for {@link #cancelAll}, {@link
+ * #cancelAllAndWait} and {@link #shutdown}: every registration has an id or a key, so that a repeat
+ * is the same task.
  *
- * <p>An interrupt ends a wait with {@link CallCancelledException}, and leaves the thread's interrupt
- * status set; the task goes on. {@link #async} has the same calls as futures.
+ * <p>An interrupt ends a wait with {@link CallCancelledException}, and leaves the thread's
+ * interrupt status set; the task goes on. {@link #async} has the same calls as futures.
  */
 public final class MillhandClient implements AutoCloseable {
   private final Wire wire;
@@ -73,8 +74,8 @@ public final class MillhandClient implements AutoCloseable {
 
   /**
    * Returns a client on the same connection whose calls end within a limit, with all their retries.
-   * Readers and sessions are not limited by it, but each request of a session is. Closing either
-   * client closes both.
+   * A reader ends then, too, and can be opened again behind its cursor; of a session it limits each
+   * request. Closing either client closes both.
    *
    * @param limit how long from each call on
    */
@@ -84,8 +85,8 @@ public final class MillhandClient implements AutoCloseable {
 
   /**
    * Returns a client on the same connection that tries again while the queue is full, as often as
-   * the server advises. Otherwise {@link QueueFullException} is thrown at once. Of a batch only what
-   * was refused is sent again.
+   * the server advises. Otherwise {@link QueueFullException} is thrown at once. Of a batch only
+   * what was refused is sent again.
    *
    * @param limit for how long
    */
@@ -236,7 +237,8 @@ public final class MillhandClient implements AutoCloseable {
   }
 
   /**
-   * Says why a task is not running, the most binding reason first; no reasons if it runs or is final.
+   * Says why a task is not running, the most binding reason first; no reasons if it runs or is
+   * final.
    *
    * @param taskId which one
    * @throws TaskNotFoundException if there is none

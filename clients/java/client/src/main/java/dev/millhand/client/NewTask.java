@@ -196,7 +196,9 @@ public final class NewTask {
       return this;
     }
 
-    /** A name of the caller's for this very task: a second registration under it is the same task. */
+    /**
+     * A name of the caller's for this very task: a second registration under it is the same task.
+     */
     public Builder idempotencyKey(String key) {
       spec.setIdempotencyKey(key);
       return this;

@@ -54,8 +54,8 @@ public final class Payloads {
    *
    * @param value what a handler is to get; null is the null of JSON
    * @throws InvalidPayloadException for NaN and infinities, integers beyond 2^53, keys that are no
-   *     strings, text that is not valid Unicode, and types of which JSON knows nothing; it names the
-   *     path
+   *     strings, text that is not valid Unicode, and types of which JSON knows nothing; it names
+   *     the path
    */
   public static Payload encode(@Nullable Object value) {
     if (value instanceof Payload payload) {

@@ -45,13 +45,14 @@ final class Reconnect implements Patience {
     if (tries == 0) {
       brokenAt = clock.nanoTime();
     }
-    long lost = clock.nanoTime() - brokenAt;
-    if (patience.isPresent() && lost >= patience.get().toNanos()) {
-      throw error;
-    }
     double longest = Math.min(FIRST_DELAY_MS * Math.pow(2, tries), LONGEST_DELAY_MS);
     tries++;
     Duration own = Duration.ofMillis((long) (longest * clock.jitter()));
-    return error.retryAfter().filter(advice -> advice.compareTo(own) > 0).orElse(own);
+    Duration delay = error.retryAfter().filter(one -> one.compareTo(own) > 0).orElse(own);
+    Duration lost = Duration.ofNanos(clock.nanoTime() - brokenAt);
+    if (patience.isPresent() && lost.plus(delay).compareTo(patience.get()) > 0) {
+      throw error;
+    }
+    return delay;
   }
 }

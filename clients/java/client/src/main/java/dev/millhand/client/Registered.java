@@ -13,8 +13,7 @@ import java.util.Optional;
  * @param created whether it was registered now; false if it was known, or refused
  * @param error why it was refused; empty if it was not
  */
-public record Registered(
-    Optional<Task> task, boolean created, Optional<MillhandException> error) {
+public record Registered(Optional<Task> task, boolean created, Optional<MillhandException> error) {
 
   /**
    * Returns the task.
@@ -30,8 +29,7 @@ public record Registered(
 
   static Registered of(RegisterResult result) {
     return result.hasError()
-        ? new Registered(
-            Optional.empty(), false, Optional.of(MillhandErrors.of(result.getError())))
+        ? new Registered(Optional.empty(), false, Optional.of(MillhandErrors.of(result.getError())))
         : new Registered(Optional.of(result.getTask()), result.getCreated(), Optional.empty());
   }
 }

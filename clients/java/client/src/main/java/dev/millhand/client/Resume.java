@@ -72,8 +72,7 @@ final class Resume<T> {
   static ResultsMissedException missed(Gap gap) {
     String count = gap.missed().isPresent() ? String.valueOf(gap.missed().getAsLong()) : "some";
     return new ResultsMissedException(
-        ErrorDetails.of(
-            Status.Code.DATA_LOSS, "", count + " results cannot be given any more"),
+        ErrorDetails.of(Status.Code.DATA_LOSS, "", count + " results cannot be given any more"),
         gap.message());
   }
 

@@ -27,8 +27,8 @@ import java.util.function.Function;
  *
  * <p>Results come for what was subscribed to, each once. New credit goes out as they are read, so
  * that an unread session holds about a thousand results and no more. A request that gets no answer
- * within the client's call timeout throws DeadlineExceededException; what was asked may still happen,
- * and asking the same again is safe. The tasks live on, whatever becomes of the session.
+ * within the client's call timeout throws DeadlineExceededException; what was asked may still
+ * happen, and asking the same again is safe. The tasks live on, whatever becomes of the session.
  */
 public final class Session implements AutoCloseable {
   private final LiveSession live;
@@ -53,8 +53,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Returns the cursor up to which everything has been read, frame by frame; empty before the server
-   * has named a place.
+   * Returns the cursor up to which everything has been read, frame by frame; empty before the
+   * server has named a place.
    */
   public String cursor() {
     return live.cursor();
@@ -90,8 +90,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * As {@link #registerAll}, without waiting for the answer: any number of batches may be under way.
-   * Waits only while 64 requests have no answer.
+   * As {@link #registerAll}, without waiting for the answer: any number of batches may be under
+   * way. Waits only while 64 requests have no answer.
    */
   public CompletableFuture<List<Registered>> registerAllAsync(Collection<NewTask> tasks) {
     return registered(tasks, RegisterMode.REGISTER_MODE_ATOMIC);
@@ -143,10 +143,10 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Returns the subscription's records as they come: {@link Gap} and {@link Progress} are among them.
-   * All iterators read from the same records, each of which is given once. They end when the session
-   * has: after {@link #finish}, once the server has delivered everything. They throw MillhandException
-   * if the session broke for good, behind what had been received before.
+   * Returns the subscription's records as they come: {@link Gap} and {@link Progress} are among
+   * them. All iterators read from the same records, each of which is given once. They end when the
+   * session has: after {@link #finish}, once the server has delivered everything. They throw
+   * MillhandException if the session broke for good, behind what had been received before.
    */
   public Iterable<LogRecord> results() {
     return () -> new Records(live);

@@ -33,9 +33,9 @@ import org.jspecify.annotations.Nullable;
  * The state of one session, whatever number of streams it takes. Not thread-safe.
  *
  * <p>A broken stream is opened anew under the same session id. Requests without an answer are sent
- * again, which their ids make harmless, and results start from the last one that was read: those that
- * were not are dropped here and given again, so that a reader that is slow across many reconnects
- * still holds one credit's worth.
+ * again, which their ids make harmless, and results start from the last one that was read: those
+ * that were not are dropped here and given again, so that a reader that is slow across many
+ * reconnects still holds one credit's worth.
  */
 final class SessionState {
   /** The credit in results that a stream starts with, where no welcome says otherwise. */
@@ -53,7 +53,10 @@ final class SessionState {
   /** Tasks whose results were read behind the cursor, and would come again after a reconnect. */
   private final Set<String> readBehindCursor = new HashSet<>();
 
-  /** Tasks that others had registered first: ours on a stream only after it has registered them, too. */
+  /**
+   * Tasks that others had registered first: ours on a stream only after it has registered them,
+   * too.
+   */
   private final Map<String, TaskSpec> adopted = new LinkedHashMap<>();
 
   private String cursor = "";
@@ -89,7 +92,9 @@ final class SessionState {
     return id;
   }
 
-  /** Everything up to here has been read, frame by frame; empty before the server has named a place. */
+  /**
+   * Everything up to here has been read, frame by frame; empty before the server has named a place.
+   */
   String cursor() {
     return cursor;
   }
@@ -139,7 +144,9 @@ final class SessionState {
     return request;
   }
 
-  /** What a new stream starts with: who we are, the subscription as far as read, what is unanswered. */
+  /**
+   * What a new stream starts with: who we are, the subscription as far as read, what is unanswered.
+   */
   List<SessionRequest> opening() {
     unread.clear();
     unreadProgress.clear();
@@ -169,7 +176,11 @@ final class SessionState {
    */
   Optional<Answer> receive(SessionResponse response) {
     switch (response.getKindCase()) {
-      case WELCOME -> credit = Math.max(1, response.getWelcome().getCredit());
+      case WELCOME ->
+          credit =
+              response.getWelcome().getCredit() > 0
+                  ? response.getWelcome().getCredit()
+                  : START_CREDIT;
       case RESULTS -> takeResults(response.getResults());
       case PROGRESS -> keepLatest(Progress.of(response.getProgress()));
       case GAP -> takeGap(new Gap(response.getGap()));
@@ -242,7 +253,9 @@ final class SessionState {
     unread.add(new Unread(gap, gap.cursor()));
   }
 
-  /** Replaces an unread progress of the same task: a reader that pauses holds at most one for each. */
+  /**
+   * Replaces an unread progress of the same task: a reader that pauses holds at most one for each.
+   */
   private void keepLatest(Progress progress) {
     Unread waiting = unreadProgress.get(progress.taskId());
     if (waiting != null) {

@@ -11,7 +11,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** One stream of a session. Its methods are called by one thread at a time, but for {@code cancel}. */
+/**
+ * One stream of a session. Its methods are called by one thread at a time, but for {@code cancel}.
+ */
 final class SessionStream {
   private final ClientCall<SessionRequest, SessionResponse> call;
 

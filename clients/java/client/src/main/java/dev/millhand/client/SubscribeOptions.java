@@ -39,8 +39,8 @@ public final class SubscribeOptions {
   }
 
   /**
-   * Goes on behind this cursor. Left out, it is all that is retained for own tasks and for ids, else
-   * from now on.
+   * Goes on behind this cursor. Left out, it is all that is retained for own tasks and for ids,
+   * else from now on.
    */
   public SubscribeOptions after(String cursor) {
     return new SubscribeOptions(message.toBuilder().setAfter(cursor).build());

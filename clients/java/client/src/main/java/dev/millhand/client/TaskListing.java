@@ -10,8 +10,8 @@ import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
 /**
- * Tasks that are fetched page by page as they are read. Each iteration asks anew; an iterator is for
- * one thread at a time, and throws {@link MillhandException} where a page cannot be had.
+ * Tasks that are fetched page by page as they are read. Each iteration asks anew; an iterator is
+ * for one thread at a time, and throws {@link MillhandException} where a page cannot be had.
  */
 public final class TaskListing implements Iterable<Task> {
   private final Function<String, TaskPage> fetch;

@@ -32,7 +32,9 @@ record Terms(
     return limit(Optional.of(Duration.ZERO));
   }
 
-  /** The limit of a call that waits: behind the wait, so that the server's own answer comes first. */
+  /**
+   * The limit of a call that waits: behind the wait, so that the server's own answer comes first.
+   */
   Optional<Duration> limit(Optional<Duration> wait) {
     Optional<Duration> behind = wait.flatMap(one -> callTimeout.map(one::plus));
     if (deadline.isEmpty() || behind.isEmpty()) {

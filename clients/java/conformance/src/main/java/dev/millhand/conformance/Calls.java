@@ -88,8 +88,7 @@ final class Calls {
         ended("");
       }
       case INFO -> show(seen -> seen.setInfo(client.info()));
-      case EXPLAIN ->
-          show(seen -> seen.setExplanation(client.explain(step.getExplain().getId())));
+      case EXPLAIN -> show(seen -> seen.setExplanation(client.explain(step.getExplain().getId())));
       case START_WORKERS -> startWorkers(step.getStartWorkers());
       case SHUTDOWN -> shutdown(step.getShutdown());
       case RAW -> raw(step.getRaw());
@@ -166,17 +165,14 @@ final class Calls {
   private void cancel(CancelTaskRequest call) {
     CancelAnswer answer =
         call.hasWait()
-            ? client.cancel(
-                call.getId(), call.getReason(), Translation.duration(call.getWait()))
+            ? client.cancel(call.getId(), call.getReason(), Translation.duration(call.getWait()))
             : client.cancel(call.getId(), call.getReason());
     show(seen -> seen.setCancel(Showing.cancel(call.getId(), answer)));
   }
 
   private void cancelAllAndWait(CancelAllAndWaitRequest call) throws Exception {
     Optional<Duration> timeout =
-        call.hasTimeout()
-            ? Optional.of(Translation.duration(call.getTimeout()))
-            : Optional.empty();
+        call.hasTimeout() ? Optional.of(Translation.duration(call.getTimeout())) : Optional.empty();
     dev.millhand.client.CancelledAll answer =
         client
             .async()
@@ -199,7 +195,12 @@ final class Calls {
       show(seen -> seen.setBegun(Begun.newBuilder().setCursor(reader.cursor())));
       Records records =
           new Records(
-              player, step, call.getAtMost(), call.getPause(), call.getPauseAfter(), call.getBrief());
+              player,
+              step,
+              call.getAtMost(),
+              call.getPause(),
+              call.getPauseAfter(),
+              call.getBrief());
       records.show(reader);
       ended(reader.cursor());
     }
@@ -235,8 +236,7 @@ final class Calls {
   }
 
   private void cancelled(Cancelled call) {
-    ReadOptions options =
-        ReadOptions.defaults().after(player.after(call.getRequest().getAfter()));
+    ReadOptions options = ReadOptions.defaults().after(player.after(call.getRequest().getAfter()));
     if (!call.getRequest().getFollow()) {
       options = options.retainedOnly();
     }
@@ -268,11 +268,8 @@ final class Calls {
 
   private void shutdown(ShutdownRequest call) {
     Optional<Duration> timeout =
-        call.hasTimeout()
-            ? Optional.of(Translation.duration(call.getTimeout()))
-            : Optional.empty();
-    dev.millhand.client.Waited answer =
-        client.shutdown(call.getMode(), timeout, call.getNodeId());
+        call.hasTimeout() ? Optional.of(Translation.duration(call.getTimeout())) : Optional.empty();
+    dev.millhand.client.Waited answer = client.shutdown(call.getMode(), timeout, call.getNodeId());
     show(seen -> seen.setWaited(Showing.waited(answer)));
   }
 

@@ -93,6 +93,8 @@ final class Player {
       new Calls(this, limited, step).take();
     } catch (MillhandException | IllegalArgumentException error) {
       show(step, seen -> seen.setFailure(Showing.failure(error)));
+    } catch (InterruptedException cancelled) {
+      show(step, seen -> seen.setFailure(Showing.failure(cancelled)));
     } catch (Exception | AssertionError fault) {
       synchronized (this) {
         faults.put(step.getName(), fault);
@@ -108,8 +110,7 @@ final class Player {
 
   private boolean mayBegin(Step step) {
     String after = step.getAfterStep();
-    return after.isEmpty()
-        || seen.getOrDefault(after, 0) >= Math.max(1, step.getAfterCount());
+    return after.isEmpty() || seen.getOrDefault(after, 0) >= Math.max(1, step.getAfterCount());
   }
 
   private static String cursorIn(Seen seen) {

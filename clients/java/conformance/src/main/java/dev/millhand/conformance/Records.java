@@ -13,8 +13,7 @@ import dev.millhand.conformance.v1.Step;
  * @param pause pauses under this name behind {@code pauseAfter} results; empty does not
  * @param brief whether outputs are left out
  */
-record Records(
-    Player player, Step step, int atMost, String pause, int pauseAfter, boolean brief) {
+record Records(Player player, Step step, int atMost, String pause, int pauseAfter, boolean brief) {
 
   void show(Iterable<LogRecord> records) throws InterruptedException {
     int count = 0;

@@ -122,7 +122,6 @@ final class SessionScript {
   }
 
   private void begun(String cursor, String id) {
-    player.show(
-        step, seen -> seen.setBegun(Begun.newBuilder().setCursor(cursor).setSessionId(id)));
+    player.show(step, seen -> seen.setBegun(Begun.newBuilder().setCursor(cursor).setSessionId(id)));
   }
 }

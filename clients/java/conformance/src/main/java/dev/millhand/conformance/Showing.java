@@ -24,6 +24,13 @@ import java.time.Instant;
 final class Showing {
   private Showing() {}
 
+  static Failure failure(InterruptedException cancelled) {
+    return Failure.newBuilder()
+        .setType(cancelled.getClass().getSimpleName())
+        .setCode(Status.Code.CANCELLED.value())
+        .build();
+  }
+
   static Failure failure(RuntimeException error) {
     Failure.Builder shown = Failure.newBuilder().setType(error.getClass().getSimpleName());
     if (!(error instanceof MillhandException refusal)) {

@@ -39,8 +39,7 @@ final class Translation {
           TaskFilter.getDefaultInstance());
 
   private static final Map<String, Double> NOT_NUMBERS =
-      Map.of(
-          "nan", Double.NaN, "inf", Double.POSITIVE_INFINITY, "-inf", Double.NEGATIVE_INFINITY);
+      Map.of("nan", Double.NaN, "inf", Double.POSITIVE_INFINITY, "-inf", Double.NEGATIVE_INFINITY);
 
   private Translation() {}
 

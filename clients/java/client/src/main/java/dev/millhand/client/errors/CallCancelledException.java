@@ -1,9 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * The call was cancelled on this side: its thread was interrupted, or the client was
- * closed.
- */
+/** The call was cancelled on this side: its thread was interrupted, or the client was closed. */
 public final class CallCancelledException extends MillhandException {
   /**
    * Made by the client; public for the sake of tests.

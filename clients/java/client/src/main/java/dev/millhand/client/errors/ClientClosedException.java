@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * The client or the session is closed.
- */
+/** The client or the session is closed. */
 public final class ClientClosedException extends MillhandException {
   /**
    * Made by the client; public for the sake of tests.

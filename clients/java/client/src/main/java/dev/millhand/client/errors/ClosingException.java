@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * The server is shutting down.
- */
+/** The server is shutting down. */
 public final class ClosingException extends UnavailableException {
   /**
    * Made by the client; public for the sake of tests.

@@ -68,7 +68,11 @@ public record ErrorDetails(
     sentence.append(": ").append(description.isEmpty() ? "no message was given" : description);
     for (Violation violation : violations) {
       if (!description.contains(violation.description())) {
-        sentence.append("; ").append(violation.field()).append(": ").append(violation.description());
+        sentence
+            .append("; ")
+            .append(violation.field())
+            .append(": ")
+            .append(violation.description());
       }
     }
     if (!requestId.isEmpty()) {

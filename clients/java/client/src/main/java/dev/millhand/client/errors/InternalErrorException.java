@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * A fault of the server; its log tells more under {@link #requestId()}.
- */
+/** A fault of the server; its log tells more under {@link #requestId()}. */
 public final class InternalErrorException extends MillhandException {
   /**
    * Made by the client; public for the sake of tests.

@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * A task id is missing, too long or not printable.
- */
+/** A task id is missing, too long or not printable. */
 public final class InvalidTaskIdException extends InvalidArgumentException {
   /**
    * Made by the client; public for the sake of tests.

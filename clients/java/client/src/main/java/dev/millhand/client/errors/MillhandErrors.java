@@ -27,7 +27,10 @@ import org.jspecify.annotations.Nullable;
  * use the generated code; the client does it by itself.
  */
 public final class MillhandErrors {
-  /** The domain of the reasons that are ours; a handler's own have another, and cannot pass for them. */
+  /**
+   * The domain of the reasons that are ours; a handler's own have another, and cannot pass for
+   * them.
+   */
   private static final String DOMAIN = "millhand.v1";
 
   private static final String PREFIX = "ERROR_REASON_";
@@ -49,7 +52,8 @@ public final class MillhandErrors {
               Map.entry(ErrorReason.ERROR_REASON_CURSOR_INVALID, CursorInvalidException::new),
               Map.entry(ErrorReason.ERROR_REASON_TASK_NOT_FOUND, TaskNotFoundException::new),
               Map.entry(ErrorReason.ERROR_REASON_QUEUE_NOT_FOUND, QueueNotFoundException::new),
-              Map.entry(ErrorReason.ERROR_REASON_SCHEDULE_NOT_FOUND, ScheduleNotFoundException::new),
+              Map.entry(
+                  ErrorReason.ERROR_REASON_SCHEDULE_NOT_FOUND, ScheduleNotFoundException::new),
               Map.entry(ErrorReason.ERROR_REASON_ALREADY_EXISTS, AlreadyExistsException::new),
               Map.entry(
                   ErrorReason.ERROR_REASON_TASK_ALREADY_STARTED, TaskAlreadyStartedException::new),
@@ -192,8 +196,7 @@ public final class MillhandErrors {
 
   private static ErrorDetails details(
       com.google.rpc.Status status, String requestId, Map<String, String> known) {
-    ErrorInfo info =
-        detail(status, ErrorInfo.class).orElse(ErrorInfo.getDefaultInstance());
+    ErrorInfo info = detail(status, ErrorInfo.class).orElse(ErrorInfo.getDefaultInstance());
     Map<String, String> metadata = new HashMap<>(known);
     metadata.putAll(info.getMetadataMap());
     List<Violation> violations =
@@ -230,7 +233,8 @@ public final class MillhandErrors {
         try {
           return Optional.of(packed.unpack(wanted));
         } catch (InvalidProtocolBufferException mangled) {
-          // Made useless on its way by a proxy: the code, the message and the other details still stand.
+          // Made useless on its way by a proxy: the code, the message and the other details still
+          // stand.
           return Optional.empty();
         }
       }

@@ -80,7 +80,9 @@ public sealed class MillhandException extends RuntimeException
     return details.description();
   }
 
-  /** Returns facts about the cause, for instance {@code task_id}, {@code handler}, {@code limit}. */
+  /**
+   * Returns facts about the cause, for instance {@code task_id}, {@code handler}, {@code limit}.
+   */
   public Map<String, String> metadata() {
     return details.metadata();
   }

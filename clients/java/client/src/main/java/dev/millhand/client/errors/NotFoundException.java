@@ -1,9 +1,8 @@
 package dev.millhand.client.errors;
 
-/**
- * What was named does not exist, or no longer.
- */
-public sealed class NotFoundException extends MillhandException permits TaskNotFoundException, QueueNotFoundException, ScheduleNotFoundException {
+/** What was named does not exist, or no longer. */
+public sealed class NotFoundException extends MillhandException
+    permits TaskNotFoundException, QueueNotFoundException, ScheduleNotFoundException {
   /**
    * Made by the client; public for the sake of tests.
    *

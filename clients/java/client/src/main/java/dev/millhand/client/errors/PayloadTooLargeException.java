@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * A payload is larger than the server's limit {@code max_payload_bytes}.
- */
+/** A payload is larger than the server's limit {@code max_payload_bytes}. */
 public final class PayloadTooLargeException extends InvalidArgumentException {
   /**
    * Made by the client; public for the sake of tests.

@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * No such queue.
- */
+/** No such queue. */
 public final class QueueNotFoundException extends NotFoundException {
   /**
    * Made by the client; public for the sake of tests.

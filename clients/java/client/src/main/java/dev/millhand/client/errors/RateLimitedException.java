@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * Too many calls; {@link #retryAfter()} says when to try again.
- */
+/** Too many calls; {@link #retryAfter()} says when to try again. */
 public final class RateLimitedException extends ResourceExhaustedException {
   /**
    * Made by the client; public for the sake of tests.

@@ -1,9 +1,8 @@
 package dev.millhand.client.errors;
 
-/**
- * A limit is reached, of the server or of the transport (a message that is too large).
- */
-public sealed class ResourceExhaustedException extends MillhandException permits QueueFullException, RateLimitedException, TooManyStreamsException, SlowReaderException {
+/** A limit is reached, of the server or of the transport (a message that is too large). */
+public sealed class ResourceExhaustedException extends MillhandException
+    permits QueueFullException, RateLimitedException, TooManyStreamsException, SlowReaderException {
   /**
    * Made by the client; public for the sake of tests.
    *

@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * No such schedule.
- */
+/** No such schedule. */
 public final class ScheduleNotFoundException extends NotFoundException {
   /**
    * Made by the client; public for the sake of tests.

@@ -1,8 +1,8 @@
 package dev.millhand.client.errors;
 
 /**
- * A task that is to be executed by id is already final; {@code metadata().get("status")}
- * says how it ended.
+ * A task that is to be executed by id is already final; {@code metadata().get("status")} says how
+ * it ended.
  */
 public final class TaskCompletedException extends FailedPreconditionException {
   /**

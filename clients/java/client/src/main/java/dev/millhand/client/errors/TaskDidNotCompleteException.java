@@ -6,8 +6,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A task ended without an output. {@link #reason()} and {@link #description()} are the handler's own
- * where it gave them.
+ * A task ended without an output. {@link #reason()} and {@link #description()} are the handler's
+ * own where it gave them.
  */
 public sealed class TaskDidNotCompleteException extends MillhandException
     permits TaskFailedException, TaskCancelledException, TaskTimedOutException {
@@ -18,14 +18,17 @@ public sealed class TaskDidNotCompleteException extends MillhandException
    * Made by the client; public for the sake of tests.
    *
    * @param details what the error says
-   * @param result the whole result, or null if a call was refused because the task had ended so before
+   * @param result the whole result, or null if a call was refused because the task had ended so
+   *     before
    */
   public TaskDidNotCompleteException(ErrorDetails details, @Nullable Result result) {
     super(details);
     this.result = result;
   }
 
-  /** Returns the whole result; empty when a call was refused because the task had ended so before. */
+  /**
+   * Returns the whole result; empty when a call was refused because the task had ended so before.
+   */
   public Optional<Result> result() {
     return Optional.ofNullable(result);
   }

@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * The server has as many streams open as it may.
- */
+/** The server has as many streams open as it may. */
 public final class TooManyStreamsException extends ResourceExhaustedException {
   /**
    * Made by the client; public for the sake of tests.

@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * The token is missing or unknown.
- */
+/** The token is missing or unknown. */
 public final class UnauthenticatedException extends MillhandException {
   /**
    * Made by the client; public for the sake of tests.

@@ -1,9 +1,8 @@
 package dev.millhand.client.errors;
 
-/**
- * The server cannot be reached or does not serve now.
- */
-public sealed class UnavailableException extends MillhandException permits ClosingException, StoreUnavailableException {
+/** The server cannot be reached or does not serve now. */
+public sealed class UnavailableException extends MillhandException
+    permits ClosingException, StoreUnavailableException {
   /**
    * Made by the client; public for the sake of tests.
    *

@@ -1,8 +1,8 @@
 package dev.millhand.client.errors;
 
 /**
- * A task completed, and its output is not of the type that was asked for. Asking again
- * gives the same.
+ * A task completed, and its output is not of the type that was asked for. Asking again gives the
+ * same.
  */
 public final class UnexpectedOutputException extends MillhandException {
   /**

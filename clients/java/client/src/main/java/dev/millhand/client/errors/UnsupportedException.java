@@ -1,8 +1,6 @@
 package dev.millhand.client.errors;
 
-/**
- * The server does not honour a field, a value or a call (yet); the message names it.
- */
+/** The server does not honour a field, a value or a call (yet); the message names it. */
 public final class UnsupportedException extends MillhandException {
   /**
    * Made by the client; public for the sake of tests.

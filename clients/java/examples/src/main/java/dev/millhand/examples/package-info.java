@@ -1,0 +1,2 @@
+/** How to use the Java client. */
+package dev.millhand.examples;
